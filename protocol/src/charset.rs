@@ -1,0 +1,1 @@
+//! Character sets as far as framing and tokenising need them.

@@ -1,0 +1,181 @@
+//! OK, ERR and EOF packets.
+//!
+//! Source: MySQL Source Code Documentation, "OK_Packet", "ERR_Packet", "EOF_Packet".
+
+use std::fmt::Write as _;
+
+use crate::error_code::ErrorCode;
+use crate::session_track::SessionStateChanges;
+use crate::wire::{Put, Reader};
+use crate::{Capabilities, ProtocolError, StatusFlags};
+
+/// The first byte of an OK packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OkHeader {
+    /// 0x00: an OK.
+    #[default]
+    Ok,
+    /// 0xFE: an OK in an EOF packet's place (CLIENT_DEPRECATE_EOF).
+    Eof,
+}
+
+/// OK_Packet.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OkPacket {
+    /// Its first byte.
+    pub header: OkHeader,
+    /// Affected rows.
+    pub affected_rows: u64,
+    /// Last insert id.
+    pub last_insert_id: u64,
+    /// Server status.
+    pub status: StatusFlags,
+    /// Number of warnings.
+    pub warnings: u16,
+    /// Human-readable text.
+    pub info: Vec<u8>,
+    /// Session-state changes, encoded; empty where there are none.
+    pub state_changes: Vec<u8>,
+}
+
+impl OkPacket {
+    /// Reads an OK packet on a connection with these capabilities.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Malformed`].
+    pub fn decode(payload: &[u8], capabilities: Capabilities) -> Result<Self, ProtocolError> {
+        let mut reader = Reader::new(payload);
+        let header = match reader.u8("OK header")? {
+            0x00 => OkHeader::Ok,
+            0xFE => OkHeader::Eof,
+            _ => return Err(ProtocolError::malformed("OK header")),
+        };
+        let affected_rows = reader.lenenc("affected rows")?;
+        let last_insert_id = reader.lenenc("last insert id")?;
+        let status = StatusFlags::from_bits_retain(reader.u16("status")?);
+        let warnings = reader.u16("warnings")?;
+        let mut ok = Self { header, affected_rows, last_insert_id, status, warnings, ..Self::default() };
+        if capabilities.contains(Capabilities::SESSION_TRACK) {
+            // Servers leave out an empty info text at the packet's end.
+            if !reader.is_empty() {
+                ok.info = reader.bytes_lenenc("info")?.to_vec();
+            }
+            if status.contains(StatusFlags::SESSION_STATE_CHANGED) && !reader.is_empty() {
+                ok.state_changes = reader.bytes_lenenc("session state")?.to_vec();
+            }
+        } else {
+            ok.info = reader.take_rest().to_vec();
+        }
+        Ok(ok)
+    }
+
+    /// The payload for a peer with these capabilities. State changes go only to a peer with SESSION_TRACK; without
+    /// them SESSION_STATE_CHANGED is cleared.
+    pub fn put(&self, out: &mut Vec<u8>, capabilities: Capabilities) {
+        let tracked = capabilities.contains(Capabilities::SESSION_TRACK);
+        let with_changes = tracked && !self.state_changes.is_empty();
+        let mut status = self.status;
+        status.set(StatusFlags::SESSION_STATE_CHANGED, with_changes);
+        out.put_u8(if self.header == OkHeader::Ok { 0x00 } else { 0xFE });
+        out.put_lenenc(self.affected_rows);
+        out.put_lenenc(self.last_insert_id);
+        out.put_u16(status.bits());
+        out.put_u16(self.warnings);
+        if !tracked {
+            out.put_bytes(&self.info);
+            return;
+        }
+        if with_changes || !self.info.is_empty() {
+            out.put_bytes_lenenc(&self.info);
+        }
+        if with_changes {
+            out.put_bytes_lenenc(&self.state_changes);
+        }
+    }
+
+    /// The session-state changes that it carries.
+    #[must_use]
+    pub fn changes(&self) -> SessionStateChanges<'_> {
+        SessionStateChanges::new(&self.state_changes)
+    }
+}
+
+/// ERR_Packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrPacket {
+    /// The number that clients match on.
+    pub code: u16,
+    /// SQLSTATE; None where the sender left it out (before the handshake).
+    pub sql_state: Option<[u8; 5]>,
+    /// The message.
+    pub message: Vec<u8>,
+}
+
+impl ErrPacket {
+    /// An error of the proxy's own.
+    #[must_use]
+    pub fn new(error: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code: error.code, sql_state: Some(error.sql_state), message: message.into().into_bytes() }
+    }
+
+    /// Reads an ERR packet; one without SQLSTATE marker is accepted.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Malformed`].
+    pub fn decode(payload: &[u8]) -> Result<Self, ProtocolError> {
+        let mut reader = Reader::new(payload);
+        if reader.u8("ERR header")? != 0xFF {
+            return Err(ProtocolError::malformed("ERR header"));
+        }
+        let code = reader.u16("error code")?;
+        let sql_state = match reader.rest() {
+            [b'#', a, b, c, d, e, ..] => {
+                let state = [*a, *b, *c, *d, *e];
+                reader.bytes(6, "SQLSTATE")?;
+                Some(state)
+            }
+            _ => None,
+        };
+        Ok(Self { code, sql_state, message: reader.take_rest().to_vec() })
+    }
+
+    /// The payload as it travels.
+    pub fn put(&self, out: &mut Vec<u8>) {
+        out.put_u8(0xFF);
+        out.put_u16(self.code);
+        if let Some(state) = self.sql_state {
+            out.put_u8(b'#');
+            out.put_bytes(&state);
+        }
+        out.put_bytes(&self.message);
+    }
+}
+
+impl std::fmt::Display for ErrPacket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.code)?;
+        if let Some(state) = self.sql_state {
+            f.write_char(' ')?;
+            f.write_str(&String::from_utf8_lossy(&state))?;
+        }
+        write!(f, ": {}", String::from_utf8_lossy(&self.message))
+    }
+}
+
+/// EOF_Packet, for clients without CLIENT_DEPRECATE_EOF.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EofPacket {
+    /// Number of warnings.
+    pub warnings: u16,
+    /// Server status.
+    pub status: StatusFlags,
+}
+
+impl EofPacket {
+    /// The payload as it travels.
+    pub fn put(&self, out: &mut Vec<u8>) {
+        out.put_u8(0xFE);
+        out.put_u16(self.warnings);
+        out.put_u16(self.status.bits());
+    }
+}

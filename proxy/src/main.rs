@@ -1,0 +1,2 @@
+//! Rolecall: one MySQL endpoint in front of a set of MySQL pods.
+fn main() {}

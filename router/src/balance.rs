@@ -1,0 +1,1 @@
+//! Replica choice: least outstanding requests among healthy replicas.

@@ -1,0 +1,152 @@
+//! The verdict on a statement.
+
+use bitflags::bitflags;
+
+/// Where a statement may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Reads data that every replica has; leaves nothing behind.
+    Read,
+    /// Reads what differs from server to server (SHOW STATUS, @@server_id, performance_schema): by policy the primary,
+    /// so that answers are consistent within a session.
+    Node,
+    /// Asks for the outcome of the session's previous statement: the connection that ran it.
+    Previous,
+    /// Changes only the session (SET, USE, PREPARE of text …): runs where the session is, the primary by default.
+    Session,
+    /// Writes, locks, leaves state at the server, or is not understood: the primary.
+    Primary,
+}
+
+/// What a statement is, as far as anything but logs cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// SELECT, TABLE, VALUES, WITH … SELECT
+    Select,
+    /// SHOW, DESCRIBE, EXPLAIN, HELP
+    Show,
+    /// INSERT, UPDATE, DELETE, REPLACE, LOAD, CALL, DO …
+    Dml,
+    /// CREATE, ALTER, DROP, TRUNCATE, RENAME, GRANT …
+    Ddl,
+    /// SET
+    Set,
+    /// USE
+    Use,
+    /// BEGIN, START TRANSACTION
+    Begin,
+    /// COMMIT
+    Commit,
+    /// ROLLBACK (whole)
+    Rollback,
+    /// SAVEPOINT, ROLLBACK TO, RELEASE SAVEPOINT
+    Savepoint,
+    /// PREPARE, EXECUTE, DEALLOCATE PREPARE
+    Prepared,
+    /// LOCK, UNLOCK, FLUSH, HANDLER, XA, and other administration
+    Administration,
+    /// KILL
+    Kill,
+    /// No statement: empty or comments only.
+    Empty,
+    /// Several statements in one text.
+    Several,
+    /// Not understood.
+    Unknown,
+}
+
+bitflags! {
+    /// What a statement may leave behind or touch, beyond data.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+    pub struct Effects: u32 {
+        /// May set user variables.
+        const USER_VARIABLES = 1;
+        /// CREATE TEMPORARY TABLE.
+        const TEMPORARY_TABLE = 1 << 1;
+        /// DROP of what may be a temporary table.
+        const DROPS_TEMPORARY = 1 << 2;
+        /// GET_LOCK and its like.
+        const NAMED_LOCK = 1 << 3;
+        /// RELEASE_LOCK, RELEASE_ALL_LOCKS.
+        const RELEASES_LOCK = 1 << 4;
+        /// LOCK TABLES, FLUSH TABLES WITH READ LOCK / FOR EXPORT, LOCK INSTANCE FOR BACKUP.
+        const TABLE_LOCK = 1 << 5;
+        /// UNLOCK TABLES, UNLOCK INSTANCE.
+        const UNLOCKS = 1 << 6;
+        /// HANDLER.
+        const HANDLER = 1 << 7;
+        /// XA.
+        const XA = 1 << 8;
+        /// SQL_CALC_FOUND_ROWS.
+        const FOUND_ROWS = 1 << 9;
+        /// PREPARE … FROM; EXECUTE.
+        const TEXT_PREPARED = 1 << 10;
+        /// State that trackers do not tell (SET ROLE, SET RESOURCE GROUP, sql_log_bin, gtid_next …).
+        const OPAQUE_STATE = 1 << 11;
+        /// SET of session variables (trackers tell which).
+        const SETS_VARIABLES = 1 << 12;
+        /// USE, or DROP DATABASE.
+        const CHANGES_SCHEMA = 1 << 13;
+        /// One-shot SET TRANSACTION.
+        const ONE_SHOT = 1 << 14;
+        /// Begins a transaction explicitly.
+        const BEGINS = 1 << 15;
+        /// START TRANSACTION READ ONLY (together with BEGINS).
+        const READ_ONLY = 1 << 16;
+        /// WITH CONSISTENT SNAPSHOT.
+        const SNAPSHOT = 1 << 17;
+        /// Mentions CONNECTION_ID() or @@pseudo_thread_id.
+        const CONNECTION_ID = 1 << 18;
+        /// Calls a routine that is neither built in nor known to be harmless, or runs unknown code (CALL, EXECUTE).
+        const UNKNOWN_ROUTINE = 1 << 19;
+        /// LOAD DATA LOCAL.
+        const LOCAL_FILE = 1 << 20;
+        /// Sets GLOBAL or PERSIST variables: this server only.
+        const GLOBAL_VARIABLES = 1 << 21;
+        /// Takes row or metadata locks (FOR UPDATE, FOR SHARE …).
+        const LOCKS_ROWS = 1 << 22;
+    }
+}
+
+/// A wish about the target that stands in a comment or a query attribute: `/* rolecall: primary */`,
+/// `/*+ … */` never counts. To the primary it is always obeyed; to a replica only for what is a read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Hint {
+    /// `rolecall: primary`
+    Primary,
+    /// `rolecall: replica`
+    Replica,
+}
+
+/// Why a statement was classed as it was; travels into logs, metrics and `rolecall explain`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Why(pub &'static str);
+
+/// The verdict on one COM_QUERY or COM_STMT_PREPARE text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Statement {
+    /// What it is.
+    pub verb: Verb,
+    /// Where it may run.
+    pub access: Access,
+    /// What it may leave behind.
+    pub effects: Effects,
+    /// The client's wish.
+    pub hint: Option<Hint>,
+    /// The reason, for people.
+    pub why: Why,
+}
+
+impl Statement {
+    /// What is not understood: to the primary, with everything possible assumed.
+    #[must_use]
+    pub const fn unknown(why: &'static str) -> Self {
+        Self {
+            verb: Verb::Unknown,
+            access: Access::Primary,
+            effects: Effects::UNKNOWN_ROUTINE,
+            hint: None,
+            why: Why(why),
+        }
+    }
+}
