@@ -1,5 +1,12 @@
 //! Replies: OK, ERR, EOF, and where a reply ends.
+//!
+//! [`ReplyScanner`] walks over the bytes of a reply as they arrive, looks at packet headers and first bytes only, and
+//! says which bytes pass to the client as they are and which packets need a look.
 
 mod packets;
+mod scanner;
+#[cfg(test)]
+mod scanner_tests;
 
 pub use packets::{EofPacket, ErrPacket, OkHeader, OkPacket};
+pub use scanner::{PrepareOk, ReplyContext, ReplyKind, ReplyScanner, Scan, Then};
