@@ -1,1 +1,7 @@
 //! The library behind the `rolecall` binary: sockets, clocks, randomness and Kubernetes live here and only here.
+pub mod buffer;
+pub mod crypto;
+pub mod exchange;
+pub mod net;
+pub mod tls;
+pub mod transport;

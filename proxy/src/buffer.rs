@@ -1,0 +1,143 @@
+//! Buffers that sessions borrow from their worker while they have something to read.
+
+use std::cell::RefCell;
+
+/// What a buffer starts with.
+const SMALL: usize = 16 * 1024;
+/// What a buffer grows to while a large result passes.
+const LARGE: usize = 128 * 1024;
+/// Idle buffers that a worker keeps.
+const KEPT: usize = 32;
+
+thread_local! {
+    static FREE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Bytes read and not consumed yet, with room behind them. Goes back to its worker on drop.
+#[derive(Debug)]
+pub struct Buffer {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Buffer {
+    /// Borrows a buffer from this thread's store.
+    #[must_use]
+    pub fn borrow() -> Self {
+        let bytes = FREE.with_borrow_mut(Vec::pop).unwrap_or_else(|| vec![0; SMALL]);
+        Self { bytes, start: 0, end: 0 }
+    }
+
+    /// The bytes that were read and not consumed.
+    #[must_use]
+    pub fn filled(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    /// The same, to be changed in place.
+    pub fn filled_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.start..self.end]
+    }
+
+    /// Whether nothing is left.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Number of bytes that were read and not consumed.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Drops `count` bytes from the front.
+    pub fn consume(&mut self, count: usize) {
+        self.start = (self.start + count).min(self.end);
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+
+    /// Room for reading: at least one byte. Grows to the large size when the small one was filled at once, and beyond
+    /// it only by doubling while unconsumed bytes fill it: the caller bounds what it leaves unconsumed.
+    pub fn room(&mut self) -> &mut [u8] {
+        if self.end == self.bytes.len() {
+            if self.start > 0 {
+                self.bytes.copy_within(self.start..self.end, 0);
+                self.end -= self.start;
+                self.start = 0;
+            } else {
+                self.bytes.resize((self.bytes.len() * 2).max(SMALL), 0);
+            }
+        }
+        &mut self.bytes[self.end..]
+    }
+
+    /// A large result is passing: fewer, larger reads. Only while nothing is unconsumed.
+    pub fn enlarge(&mut self) {
+        if self.is_empty() && self.bytes.len() < LARGE {
+            self.bytes.resize(LARGE, 0);
+        }
+    }
+
+    /// Whether the last read filled all the room.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.end == self.bytes.len()
+    }
+
+    /// `count` bytes were read into [`Self::room`].
+    pub fn advance(&mut self, count: usize) {
+        self.end = (self.end + count).min(self.bytes.len());
+    }
+
+    /// Appends bytes that came from elsewhere (TLS, compression).
+    pub fn extend(&mut self, bytes: &[u8]) {
+        let needed = self.end + bytes.len();
+        if needed > self.bytes.len() {
+            self.bytes.resize(needed.next_power_of_two(), 0);
+        }
+        self.bytes[self.end..needed].copy_from_slice(bytes);
+        self.end = needed;
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        if bytes.is_empty() || bytes.len() > LARGE {
+            return;
+        }
+        // The thread's store may be gone while the thread ends.
+        let _ = FREE.try_with(|free| {
+            let mut free = free.borrow_mut();
+            if free.len() < KEPT {
+                if bytes.len() > SMALL {
+                    bytes.truncate(SMALL);
+                    bytes.shrink_to_fit();
+                }
+                free.push(bytes);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unconsumed_bytes_stay_in_front_of_new_room() {
+        let mut buffer = Buffer::borrow();
+        let room = buffer.room();
+        let size = room.len();
+        room[..3].copy_from_slice(b"abc");
+        buffer.advance(size);
+        buffer.consume(size - 2);
+        assert!(!buffer.room().is_empty());
+        assert_eq!(buffer.len(), 2);
+    }
+}
