@@ -1,1 +1,165 @@
-//! The one entry point of routing: `decide`.
+//! The one entry point of routing: [`decide`].
+
+use crate::balance::least_outstanding;
+use crate::session::{Pins, SessionState};
+use crate::sql::{Access, Effects, Hint, Statement};
+use crate::topology::{Primary, Role, ServerId, Topology};
+
+/// What a listener does with statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Writes to the primary, reads to replicas.
+    #[default]
+    Split,
+    /// Everything to the primary.
+    PrimaryOnly,
+    /// Everything to a replica; writes get the server's own refusal.
+    ReplicaOnly,
+}
+
+/// Whether the primary serves reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReadsOnPrimary {
+    /// Only when no replica may.
+    #[default]
+    WhenNoReplica,
+    /// Never: reads wait.
+    Never,
+    /// Like any replica.
+    Always,
+}
+
+/// All that a decision rests on.
+#[derive(Debug, Clone, Copy)]
+pub struct DecisionInput<'a> {
+    /// The statement's verdict.
+    pub statement: &'a Statement,
+    /// The session.
+    pub session: &'a SessionState,
+    /// What is believed about the servers.
+    pub topology: &'a Topology,
+    /// The listener's mode.
+    pub mode: Mode,
+    /// Policy for reads.
+    pub reads_on_primary: ReadsOnPrimary,
+    /// Changes from call to call; breaks ties between idle replicas.
+    pub rotation: u32,
+}
+
+/// Where a statement goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// To this server.
+    Forward(ServerId),
+    /// No server may take it now; the text says why. It may be kept waiting, or be refused.
+    NoServer(String),
+}
+
+/// A decision that can explain itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// What to do.
+    pub action: Action,
+    /// Why.
+    pub why: &'static str,
+}
+
+/// Decides where a statement goes.
+#[must_use]
+pub fn decide(input: &DecisionInput<'_>) -> Decision {
+    let DecisionInput { statement, session, topology, .. } = *input;
+    if let Some(server) = session.tied_to() {
+        return forward(server, "the session is tied to this server by a transaction or a pin");
+    }
+    match input.mode {
+        Mode::PrimaryOnly => return primary(topology, "the listener sends everything to the primary"),
+        Mode::ReplicaOnly => return sticky_replica(input),
+        Mode::Split => {}
+    }
+    if statement.hint == Some(Hint::Primary) {
+        return primary(topology, "a hint asks for the primary");
+    }
+    match statement.access {
+        Access::Previous => match session.last() {
+            Some(server) => forward(server, "asks about the previous statement"),
+            None => primary(topology, "asks about a previous statement that does not exist"),
+        },
+        _ if !session.is_autocommit() => primary(topology, "autocommit=0: the statement begins a transaction"),
+        Access::Read => read(input, statement.why.0),
+        Access::Node if statement.hint == Some(Hint::Replica) => read(input, "a hint asks for a replica"),
+        // A read, though one whose answer differs from server to server: a replica is better than nothing.
+        Access::Node => or_else_replica(input, primary(topology, "answers differ from server to server")),
+        Access::Session if Pins::from_effects(statement.effects).is_empty() => home(input),
+        Access::Primary if is_read_only_transaction(statement.effects) => read(input, "a READ ONLY transaction begins"),
+        Access::Session | Access::Primary => primary(topology, statement.why.0),
+    }
+}
+
+const fn is_read_only_transaction(effects: Effects) -> bool {
+    effects.contains(Effects::BEGINS.union(Effects::READ_ONLY))
+}
+
+const fn forward(server: ServerId, why: &'static str) -> Decision {
+    Decision { action: Action::Forward(server), why }
+}
+
+fn primary(topology: &Topology, why: &'static str) -> Decision {
+    match &topology.primary {
+        Primary::One(server) => forward(*server, why),
+        Primary::None(reason) => Decision { action: Action::NoServer(format!("no primary: {reason}")), why },
+    }
+}
+
+fn read(input: &DecisionInput<'_>, why: &'static str) -> Decision {
+    let always = input.reads_on_primary == ReadsOnPrimary::Always;
+    let readers = input
+        .topology
+        .servers
+        .iter()
+        .filter(|server| server.role == Role::Replica || (always && server.role == Role::Primary));
+    if let Some(server) = least_outstanding(readers, input.rotation) {
+        return forward(server.id, why);
+    }
+    match input.reads_on_primary {
+        ReadsOnPrimary::Never => Decision {
+            action: Action::NoServer("no replica may serve reads, and policy keeps them off the primary".into()),
+            why,
+        },
+        ReadsOnPrimary::WhenNoReplica | ReadsOnPrimary::Always => primary(input.topology, "no replica may serve reads"),
+    }
+}
+
+fn or_else_replica(input: &DecisionInput<'_>, decision: Decision) -> Decision {
+    match decision.action {
+        Action::Forward(_) => decision,
+        Action::NoServer(_) => match least_outstanding(replicas(input.topology), input.rotation) {
+            Some(server) => forward(server.id, "no primary; a replica can answer this"),
+            None => decision,
+        },
+    }
+}
+
+fn replicas(topology: &Topology) -> impl Iterator<Item = &std::sync::Arc<crate::topology::Server>> + Clone {
+    topology.servers.iter().filter(|server| server.role == Role::Replica)
+}
+
+/// Statements that only change the session run where it was last, if that server still serves.
+fn home(input: &DecisionInput<'_>) -> Decision {
+    let last = input
+        .session
+        .last()
+        .filter(|id| input.topology.server(*id).is_some_and(|server| server.role != Role::Unroutable));
+    match last {
+        Some(server) => forward(server, "changes only the session"),
+        None => or_else_replica(input, primary(input.topology, "changes only the session")),
+    }
+}
+
+/// In a replica-only listener a session stays with its replica while that serves.
+fn sticky_replica(input: &DecisionInput<'_>) -> Decision {
+    let serves = |id: &ServerId| input.topology.server(*id).is_some_and(|server| server.role == Role::Replica);
+    match input.session.last().filter(serves) {
+        Some(server) => forward(server, "the listener sends everything to a replica"),
+        None => read(input, "the listener sends everything to a replica"),
+    }
+}

@@ -1,1 +1,17 @@
-//! What a session is, as far as a fresh connection would have to be told.
+//! What a session is, as far as a fresh connection would have to be told, and what ties it to a server.
+//!
+//! [`SessionState`] is learnt from the servers' replies first (status flags, session-state changes) and from statements
+//! only where servers are silent. [`View`] is the same for one server connection; the difference between the two is
+//! what [`diff`] turns into commands.
+
+mod diff;
+mod pins;
+mod state;
+mod tracking;
+mod view;
+
+pub use diff::{Prefix, diff};
+pub use pins::{Pin, Pins};
+pub use state::{Observed, SessionState};
+pub use tracking::{ClientTracking, tracker_setup};
+pub use view::View;

@@ -1,0 +1,295 @@
+//! A session's state, learnt from what servers say.
+
+use rolecall_protocol::response::OkPacket;
+use rolecall_protocol::session_track::SessionStateChange;
+use rolecall_protocol::{ProtocolError, StatusFlags};
+
+use super::tracking::{ClientTracking, is_harmless, is_replayed};
+use super::view::Variables;
+use super::{Pins, View};
+use crate::sql::{ClientCharset, Effects, Lexing, SqlMode, Statement, Verb};
+use crate::topology::ServerId;
+
+/// A session's state.
+#[derive(Debug, Clone)]
+pub struct SessionState {
+    schema: Vec<u8>,
+    variables: Variables,
+    multi_statements: Option<bool>,
+    revision: u64,
+    status: StatusFlags,
+    pins: Pins,
+    holder: Option<ServerId>,
+    transaction: Option<ServerId>,
+    uncertain: Option<ServerId>,
+    last: Option<ServerId>,
+    lexing: Lexing,
+    tracking: ClientTracking,
+    was_reset: bool,
+}
+
+/// What one reply told, for the caller's counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Observed {
+    /// Pins that are new.
+    pub pinned: Pins,
+}
+
+impl SessionState {
+    /// A session as it is right after its login.
+    #[must_use]
+    pub fn new(schema: Vec<u8>, lexing: Lexing, status: StatusFlags) -> Self {
+        Self {
+            schema,
+            variables: Variables::new(),
+            multi_statements: None,
+            revision: 0,
+            status,
+            pins: Pins::empty(),
+            holder: None,
+            transaction: None,
+            uncertain: None,
+            last: None,
+            lexing,
+            tracking: ClientTracking::default(),
+            was_reset: false,
+        }
+    }
+
+    /// The default schema; empty: none.
+    #[must_use]
+    pub fn schema(&self) -> &[u8] {
+        &self.schema
+    }
+
+    /// Variables that the session changed, with their values.
+    #[must_use]
+    pub const fn variables(&self) -> &Variables {
+        &self.variables
+    }
+
+    /// COM_SET_OPTION's state, where it differs from the handshake.
+    #[must_use]
+    pub const fn multi_statements(&self) -> Option<bool> {
+        self.multi_statements
+    }
+
+    /// Grows with each change of schema, variables or options.
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Status flags of the last OK.
+    #[must_use]
+    pub const fn status(&self) -> StatusFlags {
+        self.status
+    }
+
+    /// Why the session cannot leave its connection; empty when it can.
+    #[must_use]
+    pub const fn pins(&self) -> Pins {
+        self.pins
+    }
+
+    /// The server that statements must go to, whatever they are: an open transaction, a pin, or doubt after an error.
+    #[must_use]
+    pub fn tied_to(&self) -> Option<ServerId> {
+        self.transaction.or(self.holder).or(self.uncertain)
+    }
+
+    /// The server with the open transaction.
+    #[must_use]
+    pub const fn transaction(&self) -> Option<ServerId> {
+        self.transaction
+    }
+
+    /// The server that ran the last statement.
+    #[must_use]
+    pub const fn last(&self) -> Option<ServerId> {
+        self.last
+    }
+
+    /// Whether each statement commits by itself.
+    #[must_use]
+    pub const fn is_autocommit(&self) -> bool {
+        self.status.contains(StatusFlags::AUTOCOMMIT)
+    }
+
+    /// How this session's statements are cut into tokens.
+    #[must_use]
+    pub const fn lexing(&self) -> &Lexing {
+        &self.lexing
+    }
+
+    /// What the client is shown of session-state changes.
+    #[must_use]
+    pub const fn tracking(&self) -> ClientTracking {
+        self.tracking
+    }
+
+    /// Whether COM_RESET_CONNECTION ran: then a fresh connection has to run it too, since it sets character sets to the
+    /// server's globals and not to the handshake's (sessions.md 4).
+    #[must_use]
+    pub const fn was_reset(&self) -> bool {
+        self.was_reset
+    }
+
+    /// Adds a pin held by `server`.
+    pub fn pin(&mut self, pins: Pins, server: ServerId) {
+        self.pins |= pins;
+        if !self.pins.is_empty() {
+            self.holder = Some(server);
+        }
+    }
+
+    /// Ends pins.
+    pub fn unpin(&mut self, pins: Pins) {
+        self.pins -= pins;
+        if self.pins.is_empty() {
+            self.holder = None;
+        }
+    }
+
+    /// COM_SET_OPTION was accepted.
+    pub fn set_multi_statements(&mut self, view: &mut View, on: bool) {
+        self.multi_statements = Some(on);
+        view.multi_statements = Some(on);
+        self.bump(view);
+    }
+
+    /// COM_RESET_CONNECTION was accepted: everything goes but the schema and COM_SET_OPTION's state.
+    pub fn reset(&mut self, baseline: Lexing) {
+        self.variables.clear();
+        self.pins = Pins::empty();
+        self.holder = None;
+        self.transaction = None;
+        self.uncertain = None;
+        self.lexing = baseline;
+        self.tracking = ClientTracking::default();
+        self.status = StatusFlags::AUTOCOMMIT;
+        self.was_reset = true;
+        self.revision += 1;
+    }
+
+    /// The connection to `server` is gone, with whatever it held.
+    pub fn lost(&mut self, server: ServerId) {
+        if self.holder == Some(server) {
+            self.holder = None;
+            self.pins = Pins::empty();
+        }
+        for tie in [&mut self.transaction, &mut self.uncertain, &mut self.last] {
+            if *tie == Some(server) {
+                *tie = None;
+            }
+        }
+        self.status.remove(StatusFlags::IN_TRANS | StatusFlags::IN_TRANS_READONLY);
+    }
+
+    /// One OK packet of `statement`'s reply from `server`, whose connection believes `view`.
+    ///
+    /// # Errors
+    /// Session-state changes that cannot be read: the connection's state is not known then.
+    pub fn observe_ok(
+        &mut self,
+        server: ServerId,
+        view: &mut View,
+        ok: &OkPacket,
+        statement: &Statement,
+    ) -> Result<Observed, ProtocolError> {
+        self.last = Some(server);
+        self.status = ok.status;
+        self.transaction = ok.status.contains(StatusFlags::IN_TRANS).then_some(server);
+        self.uncertain = None;
+        if ok.state_changes.is_empty() && statement.effects.is_empty() {
+            return Ok(Observed::default());
+        }
+        let before = self.pins;
+        let unexplained = self.observe_changes(view, ok, statement.effects)?;
+        self.note_effects(server, statement);
+        if unexplained {
+            self.pin(Pins::UNEXPLAINED, server);
+        }
+        Ok(Observed { pinned: self.pins - before })
+    }
+
+    /// The statement ended in an error, which tells neither status nor state (sessions.md 1): until the next OK the
+    /// session stays where it is.
+    pub fn observe_err(&mut self, server: ServerId, statement: &Statement) {
+        self.last = Some(server);
+        if self.transaction.is_some() || !statement.effects.is_empty() || statement.verb == Verb::Several {
+            self.uncertain = Some(server);
+            self.note_effects(server, statement);
+        }
+    }
+
+    /// Takes over what trackers report; says whether state changed that neither they nor `effects` explain.
+    fn observe_changes(&mut self, view: &mut View, ok: &OkPacket, effects: Effects) -> Result<bool, ProtocolError> {
+        let mut changed = false;
+        let mut explained = effects.intersects(!Effects::READ_ONLY);
+        for change in ok.changes() {
+            match change? {
+                SessionStateChange::SystemVariable { name, value } => {
+                    explained = true;
+                    if is_replayed(name) {
+                        self.note_variable(name, value);
+                        view.variables.insert(name.into(), value.into());
+                    } else if name.starts_with(b"session_track_") {
+                        self.tracking.everything = true;
+                        self.pins |= Pins::OPAQUE_STATE;
+                        self.holder = self.last;
+                    } else if !is_harmless(name) {
+                        self.pins |= Pins::OPAQUE_STATE;
+                        self.holder = self.last;
+                    }
+                }
+                SessionStateChange::Schema(schema) => {
+                    explained = true;
+                    self.schema = schema.to_vec();
+                    view.schema = schema.to_vec();
+                }
+                SessionStateChange::StateChange(true) => changed = true,
+                SessionStateChange::StateChange(false)
+                | SessionStateChange::Gtids(_)
+                | SessionStateChange::TransactionCharacteristics(_)
+                | SessionStateChange::TransactionState(_)
+                | SessionStateChange::Unknown { .. } => {}
+            }
+        }
+        if !ok.state_changes.is_empty() {
+            self.bump(view);
+        }
+        Ok(changed && !explained)
+    }
+
+    fn note_variable(&mut self, name: &[u8], value: &[u8]) {
+        match name {
+            b"sql_mode" => self.lexing.mode = SqlMode::from_value(value),
+            b"character_set_client" => self.lexing.charset = ClientCharset::from_name(value),
+            _ => {}
+        }
+        self.variables.insert(name.into(), value.into());
+    }
+
+    fn note_effects(&mut self, server: ServerId, statement: &Statement) {
+        let ended = match statement.verb {
+            // One-shot characteristics wait through SET and are used up by whatever else runs.
+            Verb::Set | Verb::Use | Verb::Show | Verb::Empty => Pins::empty(),
+            _ if self.transaction.is_none() => Pins::ONE_SHOT,
+            _ => Pins::empty(),
+        };
+        self.unpin(ended);
+        if statement.effects.contains(Effects::UNLOCKS) {
+            self.unpin(Pins::TABLE_LOCK);
+        }
+        let pins = Pins::from_effects(statement.effects);
+        if !pins.is_empty() {
+            self.pin(pins, server);
+        }
+    }
+
+    fn bump(&mut self, view: &mut View) {
+        self.revision += 1;
+        view.revision = self.revision;
+    }
+}

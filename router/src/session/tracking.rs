@@ -1,0 +1,106 @@
+//! Which session-state changes the proxy asks servers for, and which of them a client is shown.
+
+use rolecall_protocol::Capabilities;
+use rolecall_protocol::response::{OkHeader, OkPacket};
+use rolecall_protocol::session_track::SessionStateChange;
+
+use crate::sql::Flavour;
+
+/// Every name for which `SET SESSION x=@@session.x` works on MySQL 9.7 (sessions.md 2); older versions only warn about
+/// names that they do not know.
+const TRACKED_MYSQL: &str = include_str!("tracked-mysql.txt");
+
+/// What servers report to a client that changed nothing: the default of session_track_system_variables, on both
+/// flavours.
+const SHOWN_BY_DEFAULT: [&[u8]; 5] =
+    [b"time_zone", b"autocommit", b"character_set_client", b"character_set_results", b"character_set_connection"];
+
+/// Variables whose value is consumed by the next statement, is not settable, or belongs to one server only: they never
+/// become part of a difference between sessions. A report of one that is not [`is_harmless`] pins.
+const NEVER_REPLAYED: [&[u8]; 21] = [
+    b"gtid_next",
+    b"identity",
+    b"insert_id",
+    b"last_insert_id",
+    b"last_gtid",
+    b"gtid_seq_no",
+    b"gtid_domain_id",
+    b"server_id",
+    b"skip_replication",
+    b"original_commit_timestamp",
+    b"original_server_version",
+    b"immediate_server_version",
+    b"pseudo_thread_id",
+    b"pseudo_replica_mode",
+    b"pseudo_slave_mode",
+    b"rand_seed1",
+    b"rand_seed2",
+    b"sql_log_bin",
+    b"timestamp",
+    b"tx_read_only",
+    b"tx_isolation",
+];
+
+/// The statement that makes a server report what the proxy must know; sent once per connection.
+#[must_use]
+pub fn tracker_setup(flavour: Flavour) -> String {
+    let list = match flavour {
+        Flavour::Mysql => TRACKED_MYSQL.lines().filter(|name| !name.is_empty()).collect::<Vec<_>>().join(","),
+        // '*' on MariaDB; an unknown name in a list is an error there.
+        Flavour::Mariadb => "*".to_owned(),
+    };
+    format!("SET session_track_system_variables='{list}',session_track_state_change=ON")
+}
+
+/// Whether a variable can be part of a difference between sessions.
+#[must_use]
+pub fn is_replayed(name: &[u8]) -> bool {
+    !NEVER_REPLAYED.contains(&name) && !name.starts_with(b"session_track_")
+}
+
+/// Whether a report of this unreplayed variable says nothing that the session could miss elsewhere.
+#[must_use]
+pub fn is_harmless(name: &[u8]) -> bool {
+    // Twins of replayed variables, and facts about the last statement.
+    matches!(name, b"tx_read_only" | b"tx_isolation" | b"last_gtid" | b"last_insert_id" | b"identity")
+}
+
+/// What one client is shown of session-state changes: what this server would have sent it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ClientTracking {
+    /// The client set session_track_* variables itself: it sees everything.
+    pub everything: bool,
+}
+
+impl ClientTracking {
+    /// Whether an OK packet reaches a client with these capabilities as the server wrote it.
+    #[must_use]
+    pub fn passes(self, ok: &OkPacket, client: Capabilities) -> bool {
+        if ok.header == OkHeader::Eof && !client.contains(Capabilities::DEPRECATE_EOF) {
+            return false;
+        }
+        if !client.contains(Capabilities::SESSION_TRACK) {
+            return ok.info.is_empty() && ok.state_changes.is_empty();
+        }
+        self.everything || ok.state_changes.is_empty()
+    }
+
+    /// Drops the changes that the client did not ask for.
+    pub fn filter(self, ok: &mut OkPacket) {
+        if self.everything || ok.state_changes.is_empty() {
+            return;
+        }
+        let mut shown = Vec::new();
+        for change in ok.changes().flatten() {
+            let visible = match change {
+                SessionStateChange::SystemVariable { name, .. } => SHOWN_BY_DEFAULT.contains(&name),
+                SessionStateChange::StateChange(_) => false,
+                _ => true,
+            };
+            if visible {
+                change.put(&mut shown);
+            }
+        }
+        ok.state_changes = shown;
+    }
+}

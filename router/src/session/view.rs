@@ -1,0 +1,19 @@
+//! What one server connection believes.
+
+use std::collections::BTreeMap;
+
+/// Session variables by name, as trackers report them.
+pub type Variables = BTreeMap<Box<[u8]>, Box<[u8]>>;
+
+/// What a server connection has been told, by its session's statements and by the proxy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct View {
+    /// Default schema; empty: none.
+    pub schema: Vec<u8>,
+    /// Variables that differ from the connection's baseline, with their values.
+    pub variables: Variables,
+    /// COM_SET_OPTION's state, where it differs from the handshake.
+    pub multi_statements: Option<bool>,
+    /// The [`super::SessionState::revision`] that this view equals.
+    pub revision: u64,
+}
