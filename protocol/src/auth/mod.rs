@@ -1,10 +1,19 @@
-//! Authentication plugins: what a client proves, and what the proxy proves to a server. (Stub: see `exchange`.)
+//! Authentication plugins: what a client proves, and what the proxy proves to a server.
+//!
+//! One module per plugin does the arithmetic; [`AuthExchange`] is the conversation with a client. The conversation
+//! with a server is part of [`crate::handshake::ClientHandshake`].
+
+pub mod caching_sha2;
+pub mod ed25519;
+pub mod native;
 
 mod credential;
 mod exchange;
+mod packets;
 
-pub use credential::{Credential, Password};
+pub use credential::{Credential, Known, Password};
 pub use exchange::{AuthExchange, AuthFailure, AuthStep, Channel, RsaDecrypt};
+pub use packets::{AuthMoreData, AuthSwitchRequest};
 
 /// An authentication plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
