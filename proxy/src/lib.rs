@@ -1,7 +1,10 @@
 //! The library behind the `rolecall` binary: sockets, clocks, randomness and Kubernetes live here and only here.
+pub mod accounts;
+pub mod backend;
 pub mod buffer;
 pub mod crypto;
 pub mod exchange;
 pub mod net;
 pub mod tls;
+pub mod topology;
 pub mod transport;

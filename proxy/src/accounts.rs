@@ -1,0 +1,137 @@
+//! What the proxy knows of accounts: configured or learnt credentials, and which logins servers have proven lately.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use rolecall_protocol::auth::Credential;
+
+/// Accounts that are remembered at most; beyond it the one proven longest ago is forgotten.
+const REMEMBERED: usize = 10_000;
+
+/// Credentials by user name, shared by all workers; touched at logins only.
+#[derive(Debug)]
+pub struct Accounts {
+    belief: Duration,
+    accounts: Mutex<HashMap<Vec<u8>, Account>>,
+}
+
+#[derive(Debug)]
+struct Account {
+    credential: Option<Credential>,
+    /// From the configuration: kept when a server refuses it, since the file is the operator's word.
+    configured: bool,
+    /// Schemas with which a server has accepted the login, and when.
+    proven: HashMap<Vec<u8>, Instant>,
+}
+
+impl Accounts {
+    /// `belief`: how long a proven login is believed without asking a server again.
+    #[must_use]
+    pub fn new(belief: Duration) -> Self {
+        Self { belief, accounts: Mutex::default() }
+    }
+
+    /// Replaces the configured accounts; learnt ones stay.
+    pub fn configure(&self, configured: impl IntoIterator<Item = (Vec<u8>, Credential)>) {
+        let mut accounts = self.lock();
+        accounts.retain(|_, account| !account.configured);
+        for (user, credential) in configured {
+            accounts.insert(user, Account { credential: Some(credential), configured: true, proven: HashMap::new() });
+        }
+    }
+
+    /// The credential that is known for a user.
+    #[must_use]
+    pub fn known(&self, user: &[u8]) -> Option<Credential> {
+        self.lock().get(user)?.credential.clone()
+    }
+
+    /// Any account that a server accepted lately; for probes when there is no monitor account.
+    #[must_use]
+    pub fn any_proven(&self) -> Option<(Vec<u8>, Credential)> {
+        let accounts = self.lock();
+        let (user, account) = accounts.iter().max_by_key(|(_, account)| account.proven.values().max().copied())?;
+        Some((user.clone(), account.credential.clone()?))
+    }
+
+    /// Whether a server accepted this very login within the time of belief.
+    #[must_use]
+    pub fn is_proven(&self, user: &[u8], credential: &Credential, schema: &[u8], now: Instant) -> bool {
+        self.lock().get(user).is_some_and(|account| {
+            account.credential.as_ref() == Some(credential)
+                && account.proven.get(schema).is_some_and(|at| now.saturating_duration_since(*at) < self.belief)
+        })
+    }
+
+    /// A server accepted this login.
+    pub fn prove(&self, user: &[u8], credential: &Credential, schema: &[u8], now: Instant) {
+        let mut accounts = self.lock();
+        if accounts.len() >= REMEMBERED && !accounts.contains_key(user) {
+            forget_oldest(&mut accounts);
+        }
+        let account = accounts.entry(user.to_vec()).or_insert_with(|| Account {
+            credential: None,
+            configured: false,
+            proven: HashMap::new(),
+        });
+        if account.credential.as_ref() != Some(credential) {
+            account.credential = Some(credential.clone());
+            account.proven.clear();
+        }
+        account.proven.retain(|_, at| now.saturating_duration_since(*at) < self.belief);
+        account.proven.insert(schema.to_vec(), now);
+    }
+
+    /// A server refused this credential: it is not believed any more, and forgotten where it was learnt.
+    pub fn disprove(&self, user: &[u8], credential: &Credential) {
+        let mut accounts = self.lock();
+        let Some(account) = accounts.get_mut(user) else { return };
+        if account.credential.as_ref() != Some(credential) {
+            return;
+        }
+        account.proven.clear();
+        if !account.configured {
+            accounts.remove(user);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Vec<u8>, Account>> {
+        // The map is consistent after every statement above, so a panic elsewhere does not spoil it.
+        self.accounts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+fn forget_oldest(accounts: &mut HashMap<Vec<u8>, Account>) {
+    let oldest = accounts
+        .iter()
+        .filter(|(_, account)| !account.configured)
+        .min_by_key(|(_, account)| account.proven.values().max().copied())
+        .map(|(user, _)| user.clone());
+    if let Some(user) = oldest {
+        accounts.remove(&user);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rolecall_protocol::auth::Password;
+
+    fn credential(text: &str) -> Credential {
+        Credential::Password(Password::new(text.into()))
+    }
+
+    #[test]
+    fn a_proof_ends_with_its_time_with_another_password_and_with_a_refusal() {
+        let accounts = Accounts::new(Duration::from_secs(60));
+        let now = Instant::now();
+        accounts.prove(b"app", &credential("a"), b"shop", now);
+        assert!(accounts.is_proven(b"app", &credential("a"), b"shop", now + Duration::from_secs(59)));
+        assert!(!accounts.is_proven(b"app", &credential("a"), b"other", now));
+        assert!(!accounts.is_proven(b"app", &credential("b"), b"shop", now));
+        assert!(!accounts.is_proven(b"app", &credential("a"), b"shop", now + Duration::from_secs(60)));
+        accounts.disprove(b"app", &credential("a"));
+        assert_eq!(accounts.known(b"app"), None);
+    }
+}

@@ -1,0 +1,186 @@
+//! Opening a connection and logging in.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rolecall_protocol::auth::Credential;
+use rolecall_protocol::compression::Algorithm;
+use rolecall_protocol::handshake::{ClientHandshake, ClientStep, Established, Login, ServerKey};
+use rolecall_protocol::response::ErrPacket;
+use rolecall_protocol::wire::Put;
+use rolecall_protocol::{Capabilities, MariadbCapabilities, ProtocolError};
+use rolecall_router::topology::Server;
+
+use super::Connection;
+use crate::buffer::Buffer;
+use crate::crypto::ServerKeys;
+use crate::exchange::{Exchange, LegError};
+use crate::net::{Liveness, Stream};
+use crate::tls::ServerTls;
+use crate::transport::Transport;
+
+/// No packet of the connection phase is longer.
+const LOGIN_PACKET_LIMIT: usize = 64 * 1024;
+
+/// How connections to servers are made; shared by all workers.
+#[derive(Debug, Clone)]
+pub struct Connector {
+    /// TLS towards servers.
+    pub tls: ServerTls,
+    /// Full authentication without TLS.
+    pub server_key: ServerKey,
+    /// Compression towards servers.
+    pub compression: Option<Algorithm>,
+    /// For the TCP connection and the login together.
+    pub timeout: Duration,
+    /// How long a silent server is believed to be there.
+    pub liveness: Liveness,
+}
+
+/// Who logs in, and with what.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// User name.
+    pub user: Vec<u8>,
+    /// What is known of the password.
+    pub credential: Credential,
+    /// Default schema; empty: none.
+    pub schema: Vec<u8>,
+    /// Capabilities that shape packets or semantics, as the client has them.
+    pub capabilities: Capabilities,
+    /// The same, MariaDB's.
+    pub mariadb: MariadbCapabilities,
+    /// Collation id.
+    pub collation: u16,
+    /// Connection attributes, encoded; empty: the proxy's own.
+    pub attributes: Vec<u8>,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The server refused the login; these are its own words.
+    #[error("the server refused the login: {0}")]
+    Refused(ErrPacket),
+    /// No connection, or it broke during the login. Nothing was executed.
+    #[error("cannot connect to the server: {0}")]
+    Unreachable(#[from] io::Error),
+    /// The server does not do what the login needs, or what policy demands.
+    #[error("cannot log in at the server: {0}")]
+    Incompatible(ProtocolError),
+    /// The configuration does not fit this server (host name in a certificate …).
+    #[error("cannot log in at the server: {0:#}")]
+    Configuration(anyhow::Error),
+    /// Connecting and logging in took longer than the connect timeout.
+    #[error("the server did not complete the login within {0:?}")]
+    TimedOut(Duration),
+}
+
+impl From<LegError> for ConnectError {
+    fn from(error: LegError) -> Self {
+        match error {
+            LegError::Io(error) => Self::Unreachable(error),
+            LegError::Closed => Self::Unreachable(io::ErrorKind::UnexpectedEof.into()),
+            LegError::Protocol(error) => Self::Incompatible(error),
+        }
+    }
+}
+
+impl Connector {
+    /// Connects to `server` and logs in.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; nothing has been executed.
+    pub async fn connect(&self, server: &Arc<Server>, identity: &Identity) -> Result<Connection, ConnectError> {
+        match tokio::time::timeout(self.timeout, self.log_in(server, identity)).await {
+            Ok(result) => result,
+            Err(_) => Err(ConnectError::TimedOut(self.timeout)),
+        }
+    }
+
+    async fn log_in(&self, server: &Arc<Server>, identity: &Identity) -> Result<Connection, ConnectError> {
+        let stream = Stream::connect(&server.address).await?;
+        stream.tune(self.liveness)?;
+        let mut machine = ClientHandshake::new(self.login(identity, stream.is_private()));
+        let mut transport = Transport::new(stream);
+        let mut buffer = Buffer::borrow();
+        let mut exchange = Exchange::new(&mut transport, &mut buffer);
+        let mut read = true;
+        let mut payload = Vec::new();
+        let established = loop {
+            if read {
+                payload = exchange.read(LOGIN_PACKET_LIMIT).await?;
+            }
+            read = true;
+            match machine.handle(&payload, &ServerKeys).map_err(ConnectError::Incompatible)? {
+                ClientStep::Send(payload) => exchange.write(&payload).await?,
+                ClientStep::Read => {}
+                ClientStep::StartTls(request) => {
+                    exchange.write(&request).await?;
+                    let tls = self.tls.connection(&server.address).map_err(ConnectError::Configuration)?;
+                    exchange.transport.start_tls(tls).await?;
+                    let response = machine.tls_started(self.tls.verifies());
+                    exchange.write(&response).await?;
+                }
+                ClientStep::Done(established) => break established,
+                ClientStep::Refused(err) => return Err(ConnectError::Refused(err)),
+            }
+        };
+        if !buffer.is_empty() {
+            return Err(ConnectError::Incompatible(ProtocolError::IllegalMoment {
+                what: "bytes behind the login's OK",
+            }));
+        }
+        if let Some(algorithm) = self.negotiated_compression(&established) {
+            transport.start_compression(algorithm);
+        }
+        Ok(Connection::new(Arc::clone(server), transport, *established, identity.schema.clone()))
+    }
+
+    fn login(&self, identity: &Identity, private_channel: bool) -> Login {
+        let compression = match self.compression {
+            None => Capabilities::empty(),
+            Some(Algorithm::Zlib) => Capabilities::COMPRESS,
+            Some(Algorithm::Zstd(_)) => Capabilities::ZSTD_COMPRESSION_ALGORITHM,
+        };
+        let capabilities = identity.capabilities
+            | compression
+            | Capabilities::PROTOCOL_41
+            | Capabilities::LONG_FLAG
+            | Capabilities::TRANSACTIONS
+            | Capabilities::CONNECT_ATTRS
+            | Capabilities::SESSION_TRACK
+            | Capabilities::DEPRECATE_EOF;
+        Login {
+            user: identity.user.clone(),
+            credential: identity.credential.clone(),
+            database: (!identity.schema.is_empty()).then(|| identity.schema.clone()),
+            capabilities,
+            mariadb: identity.mariadb,
+            collation: identity.collation,
+            attributes: if identity.attributes.is_empty() { own_attributes() } else { identity.attributes.clone() },
+            zstd_level: if let Some(Algorithm::Zstd(level)) = self.compression { level } else { 0 },
+            tls: if private_channel { rolecall_protocol::handshake::TlsWish::Off } else { self.tls.wish() },
+            server_key: self.server_key.clone(),
+            private_channel,
+            allow_clear_password: self.tls.verifies(),
+        }
+    }
+
+    fn negotiated_compression(&self, established: &Established) -> Option<Algorithm> {
+        let capabilities = established.capabilities;
+        self.compression.filter(|algorithm| match algorithm {
+            Algorithm::Zlib => capabilities.contains(Capabilities::COMPRESS),
+            Algorithm::Zstd(_) => capabilities.contains(Capabilities::ZSTD_COMPRESSION_ALGORITHM),
+        })
+    }
+}
+
+fn own_attributes() -> Vec<u8> {
+    let mut attributes = Vec::new();
+    for text in ["program_name", "rolecall", "_client_version", env!("CARGO_PKG_VERSION")] {
+        attributes.put_bytes_lenenc(text.as_bytes());
+    }
+    attributes
+}

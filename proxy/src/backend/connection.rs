@@ -1,0 +1,71 @@
+//! One server connection that has logged in.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use rolecall_protocol::handshake::Established;
+use rolecall_protocol::{Capabilities, MariadbCapabilities, StatusFlags};
+use rolecall_router::session::View;
+use rolecall_router::topology::Server;
+
+use crate::transport::Transport;
+
+/// A prepared statement on this connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackendStatement {
+    /// The server's id for it.
+    pub id: u32,
+    /// Whether the server has been told the parameters' types.
+    pub types_bound: bool,
+}
+
+/// One server connection that has logged in.
+#[derive(Debug)]
+pub struct Connection {
+    /// Where it leads.
+    pub server: Arc<Server>,
+    /// Its byte stream.
+    pub transport: Transport,
+    /// What holds on it.
+    pub capabilities: Capabilities,
+    /// What holds on it, MariaDB's.
+    pub mariadb: MariadbCapabilities,
+    /// The server's own connection id.
+    pub thread_id: u32,
+    /// Status after the login.
+    pub status: StatusFlags,
+    /// What it has been told of its session.
+    pub view: View,
+    /// Prepared statements by the client's id.
+    pub statements: HashMap<u32, BackendStatement>,
+}
+
+impl Connection {
+    pub(super) fn new(server: Arc<Server>, transport: Transport, established: Established, schema: Vec<u8>) -> Self {
+        Self {
+            server,
+            transport,
+            capabilities: established.capabilities,
+            mariadb: established.mariadb,
+            thread_id: established.greeting.connection_id,
+            status: established.ok.status,
+            view: View { schema, ..View::default() },
+            statements: HashMap::new(),
+        }
+    }
+
+    /// Whether column counts are followed by a metadata flag.
+    #[must_use]
+    pub const fn has_metadata_flag(&self) -> bool {
+        self.capabilities.contains(Capabilities::OPTIONAL_RESULTSET_METADATA)
+            || self.mariadb.contains(MariadbCapabilities::CACHE_METADATA)
+    }
+
+    /// Whether the server has said something, or hung up, while nothing was asked: then the connection is not usable
+    /// (traps E18, X8: an unasked ERR is the end of the connection, not the answer to the next command).
+    pub async fn is_stale(&self) -> bool {
+        poll_fn(|cx| Poll::Ready(self.transport.poll_read_ready(cx).is_ready())).await
+    }
+}

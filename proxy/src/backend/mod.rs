@@ -1,0 +1,9 @@
+//! Connections to servers.
+
+mod connect;
+mod connection;
+mod query;
+
+pub use connect::{ConnectError, Connector, Identity};
+pub use connection::{BackendStatement, Connection};
+pub use query::{QueryError, Row, TextResult};
