@@ -10,6 +10,6 @@ mod response;
 
 pub use attributes::MAX_ATTRIBUTES_LENGTH;
 pub use change_user::ChangeUser;
-pub use client::{ClientHandshake, ClientStep, Established, Login, RsaEncrypt, ServerKey, TlsWish};
+pub use client::{ClientHandshake, ClientStep, Established, Login, RsaEncrypt, ServerChannel, ServerKey, TlsWish};
 pub use greeting::Greeting;
 pub use response::{FirstPacket, HandshakeResponse, MAX_LOGIN_LENGTH, SslRequest, is_user_name};

@@ -1,8 +1,19 @@
-//! Client side of the connection phase: how the proxy logs in at a server. (Stub.)
+//! Client side of the connection phase: how the proxy logs in at a server.
+//!
+//! ```text
+//!   Greeting ─┬─► StartTls ─► (tls_started) ─┬─► Answered ─► Done │ Refused
+//!             └─────────────────────────────►┤      ▲ └─► AuthSwitchRequest, AuthMoreData ─┐
+//!                  change_user ──────────────┘      └──────────────────────────────────────┘
+//! ```
 
 use crate::auth::Credential;
 use crate::response::{ErrPacket, OkPacket};
-use crate::{Capabilities, MariadbCapabilities, ProtocolError};
+use crate::{Capabilities, MariadbCapabilities};
+
+mod answer;
+mod machine;
+
+pub use machine::ClientHandshake;
 
 /// Whether TLS is wanted towards the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +73,27 @@ pub struct Login {
     pub allow_clear_password: bool,
 }
 
+/// How private the channel to a server turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerChannel {
+    /// Plain TCP.
+    Plain,
+    /// A unix socket, or whatever else [`Login::private_channel`] was said of.
+    Local,
+    /// TLS with a server whose certificate nobody checked.
+    UnverifiedTls,
+    /// TLS with a server whose certificate was checked.
+    VerifiedTls,
+}
+
+impl ServerChannel {
+    /// Whether a password may travel in full authentication.
+    #[must_use]
+    pub const fn is_private(self) -> bool {
+        !matches!(self, Self::Plain)
+    }
+}
+
 /// A finished login.
 #[derive(Debug, Clone)]
 pub struct Established {
@@ -71,12 +103,13 @@ pub struct Established {
     pub capabilities: Capabilities,
     /// MariaDB capabilities that hold on this connection.
     pub mariadb: MariadbCapabilities,
+    /// How private the connection is.
+    pub channel: ServerChannel,
     /// The server's final OK.
     pub ok: OkPacket,
 }
 
 /// What the driver does next.
-#[derive(Debug)]
 pub enum ClientStep {
     /// Send this payload, then read the server's next packet and call [`ClientHandshake::handle`].
     Send(Vec<u8>),
@@ -90,31 +123,18 @@ pub enum ClientStep {
     Refused(ErrPacket),
 }
 
-/// Client side of the connection phase, or of COM_CHANGE_USER on a connection.
-#[derive(Debug)]
-pub struct ClientHandshake {
-    _login: Login,
-}
-
-impl ClientHandshake {
-    /// Starts a login; the server's first packet goes to [`Self::handle`].
-    #[must_use]
-    pub fn new(login: Login) -> Self {
-        Self { _login: login }
-    }
-
-    /// The server's next packet. The driver checks sequence ids and frames what is sent.
-    ///
-    /// # Errors
-    /// `NotSupported` for a plugin or a downgrade that policy forbids (text says what to do); `Malformed` else.
-    pub fn handle(&mut self, payload: &[u8], rsa: &dyn RsaEncrypt) -> Result<ClientStep, ProtocolError> {
-        let _ = (payload, rsa);
-        Err(ProtocolError::NotSupported { what: "login" })
-    }
-
-    /// TLS stands; `verified` says whether the server's certificate was checked. Gives the payload to send next.
-    pub fn tls_started(&mut self, verified: bool) -> Vec<u8> {
-        let _ = verified;
-        Vec::new()
+impl std::fmt::Debug for ClientStep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            // A payload may hold the password.
+            Self::Send(payload) => write!(f, "Send({} bytes)", payload.len()),
+            Self::StartTls(payload) => write!(f, "StartTls({} bytes)", payload.len()),
+            Self::Read => f.write_str("Read"),
+            Self::Done(established) => f.debug_tuple("Done").field(established).finish(),
+            Self::Refused(error) => f.debug_tuple("Refused").field(error).finish(),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;
