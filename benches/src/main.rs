@@ -1,2 +1,7 @@
-//! Load generator and comparison runs.
-fn main() {}
+//! `rolecall-bench`: see `--help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rolecall_bench::command::main()
+}

@@ -1,0 +1,7 @@
+//! `cargo bench`: the short form of the comparison run.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rolecall_bench::command::main()
+}

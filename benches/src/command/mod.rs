@@ -1,0 +1,40 @@
+//! The command line.
+
+mod load;
+mod relay;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Load generator and comparison runs for Rolecall.
+#[derive(Debug, Parser)]
+#[command(name = "rolecall-bench", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a workload against one or several targets, interleaved in rounds
+    Load(load::Arguments),
+    /// Copy bytes between clients and a server: the yardstick that proxies are compared with
+    Relay(relay::Arguments),
+}
+
+/// Runs what the command line asks for.
+#[must_use]
+pub fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Load(arguments) => load::run(&arguments),
+        Command::Relay(arguments) => relay::run(&arguments),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("rolecall-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
