@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use rolecall_protocol::auth::Credential;
+use rolecall_protocol::auth::{Credential, Known};
+use zeroize::Zeroizing;
 
 /// Accounts that are remembered at most; beyond it the one proven longest ago is forgotten.
 const REMEMBERED: usize = 10_000;
@@ -16,11 +17,13 @@ pub struct Accounts {
     accounts: Mutex<HashMap<Vec<u8>, Account>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Account {
     credential: Option<Credential>,
     /// From the configuration: kept when a server refuses it, since the file is the operator's word.
     configured: bool,
+    /// The configured mysql_native_password hash, SHA1(SHA1(password)).
+    stored_hash: Option<Zeroizing<[u8; 20]>>,
     /// Schemas with which a server has accepted the login, and when.
     proven: HashMap<Vec<u8>, Instant>,
 }
@@ -33,18 +36,30 @@ impl Accounts {
     }
 
     /// Replaces the configured accounts; learnt ones stay.
-    pub fn configure(&self, configured: impl IntoIterator<Item = (Vec<u8>, Credential)>) {
+    pub fn configure(&self, configured: impl IntoIterator<Item = (Vec<u8>, Known)>) {
         let mut accounts = self.lock();
         accounts.retain(|_, account| !account.configured);
-        for (user, credential) in configured {
-            accounts.insert(user, Account { credential: Some(credential), configured: true, proven: HashMap::new() });
+        for (user, known) in configured {
+            let mut account = Account { configured: true, ..Account::default() };
+            match known {
+                Known::Nothing => continue,
+                Known::Credential(credential) => account.credential = Some(credential),
+                Known::NativeStored(hash) => account.stored_hash = Some(hash),
+            }
+            accounts.insert(user, account);
         }
     }
 
-    /// The credential that is known for a user.
+    /// What is known of a user.
     #[must_use]
-    pub fn known(&self, user: &[u8]) -> Option<Credential> {
-        self.lock().get(user)?.credential.clone()
+    pub fn known(&self, user: &[u8]) -> Known {
+        let accounts = self.lock();
+        match accounts.get(user) {
+            None => Known::Nothing,
+            Some(Account { credential: Some(credential), .. }) => Known::Credential(credential.clone()),
+            Some(Account { stored_hash: Some(hash), .. }) => Known::NativeStored(hash.clone()),
+            Some(_) => Known::Nothing,
+        }
     }
 
     /// Any account that a server accepted lately; for probes when there is no monitor account.
@@ -70,11 +85,7 @@ impl Accounts {
         if accounts.len() >= REMEMBERED && !accounts.contains_key(user) {
             forget_oldest(&mut accounts);
         }
-        let account = accounts.entry(user.to_vec()).or_insert_with(|| Account {
-            credential: None,
-            configured: false,
-            proven: HashMap::new(),
-        });
+        let account = accounts.entry(user.to_vec()).or_default();
         if account.credential.as_ref() != Some(credential) {
             account.credential = Some(credential.clone());
             account.proven.clear();
@@ -132,6 +143,6 @@ mod tests {
         assert!(!accounts.is_proven(b"app", &credential("b"), b"shop", now));
         assert!(!accounts.is_proven(b"app", &credential("a"), b"shop", now + Duration::from_secs(60)));
         accounts.disprove(b"app", &credential("a"));
-        assert_eq!(accounts.known(b"app"), None);
+        assert!(matches!(accounts.known(b"app"), Known::Nothing));
     }
 }

@@ -1,10 +1,14 @@
 //! The library behind the `rolecall` binary: sockets, clocks, randomness and Kubernetes live here and only here.
 pub mod accounts;
+pub mod admission;
 pub mod backend;
 pub mod buffer;
+pub mod client;
 pub mod crypto;
 pub mod exchange;
 pub mod net;
+pub mod registry;
+pub mod shared;
 pub mod tls;
 pub mod topology;
 pub mod transport;

@@ -1,0 +1,298 @@
+//! The connection phase with a client: greeting, TLS, response, authentication, proof.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use rolecall_protocol::auth::{AuthExchange, AuthPlugin, AuthStep, Credential};
+use rolecall_protocol::compression::Algorithm;
+use rolecall_protocol::error_code::ErrorCode;
+use rolecall_protocol::handshake::{FirstPacket, Greeting, HandshakeResponse};
+use rolecall_protocol::response::{ErrPacket, OkPacket};
+use rolecall_protocol::{Capabilities, MariadbCapabilities, ProtocolError, StatusFlags};
+use rolecall_router::topology::Offer;
+
+use super::authenticate::LOGIN_PACKET_LIMIT;
+use super::{ProveError, authenticate, prove};
+use crate::backend::{Connection, Identity};
+use crate::exchange::{Exchange, LegError};
+use crate::registry::SessionHandle;
+use crate::shared::{ClientTls, ListenerProfile, Shared};
+
+/// How long a greeting waits for the first probe of a server.
+const FIRST_PROBE: Duration = Duration::from_secs(5);
+
+/// What the proxy speaks towards clients by itself, whatever the servers do.
+const OWN: Capabilities = Capabilities::PROTOCOL_41
+    .union(Capabilities::SECURE_CONNECTION)
+    .union(Capabilities::PLUGIN_AUTH)
+    .union(Capabilities::PLUGIN_AUTH_LENENC_CLIENT_DATA)
+    .union(Capabilities::CONNECT_WITH_DB)
+    .union(Capabilities::CONNECT_ATTRS)
+    .union(Capabilities::DEPRECATE_EOF)
+    .union(Capabilities::SESSION_TRACK)
+    .union(Capabilities::COMPRESS)
+    .union(Capabilities::ZSTD_COMPRESSION_ALGORITHM);
+
+/// What the proxy never offers: TLS is added per listener, further factors cannot be carried over.
+const WITHHELD: Capabilities = Capabilities::SSL
+    .union(Capabilities::MULTI_FACTOR_AUTHENTICATION)
+    .union(Capabilities::CAPABILITY_EXTENSION)
+    .union(Capabilities::SSL_VERIFY_SERVER_CERT)
+    .union(Capabilities::REMEMBER_OPTIONS);
+
+/// MariaDB's extended capabilities that work through the proxy.
+const OWN_MARIADB: MariadbCapabilities = MariadbCapabilities::PROGRESS
+    .union(MariadbCapabilities::STMT_BULK_OPERATIONS)
+    .union(MariadbCapabilities::EXTENDED_METADATA)
+    .union(MariadbCapabilities::BULK_UNIT_RESULTS);
+
+/// A client whose login a server has confirmed, now or lately. Nothing else makes one.
+#[derive(Debug)]
+pub struct Authenticated {
+    /// Who it is, and how it speaks.
+    pub identity: Identity,
+    /// Capabilities that hold on the client's leg.
+    pub capabilities: Capabilities,
+    /// The same, MariaDB's.
+    pub mariadb: MariadbCapabilities,
+    /// The connection on which the login was proven, if it was proven just now.
+    pub connection: Option<Connection>,
+    /// Status told with the login's OK.
+    pub status: StatusFlags,
+}
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginEnd {
+    /// Refused with this error.
+    #[error("login refused: {0}")]
+    Refused(ErrPacket),
+    /// The client left, or broke the protocol.
+    #[error(transparent)]
+    Leg(#[from] LegError),
+    /// The operating system has no randomness.
+    #[error("no randomness for a scramble")]
+    NoRandomness,
+}
+
+impl From<ProtocolError> for LoginEnd {
+    fn from(error: ProtocolError) -> Self {
+        Self::Leg(error.into())
+    }
+}
+
+impl From<ProveError> for LoginEnd {
+    fn from(ProveError(err): ProveError) -> Self {
+        Self::Refused(err)
+    }
+}
+
+/// Runs the connection phase; a refusal has been sent when this returns. The caller bounds the time.
+///
+/// # Errors
+/// Why there is no session.
+pub async fn log_in(
+    shared: &Shared,
+    profile: &ListenerProfile,
+    handle: &SessionHandle,
+    leg: &mut Exchange<'_>,
+) -> Result<Authenticated, LoginEnd> {
+    let result = converse(shared, profile, handle, leg).await;
+    let err = match &result {
+        Err(LoginEnd::Refused(err)) => Some(err.clone()),
+        Err(LoginEnd::Leg(LegError::Protocol(error))) => Some(protocol_refusal(error)),
+        Ok(_) | Err(LoginEnd::Leg(_) | LoginEnd::NoRandomness) => None,
+    };
+    if let Some(err) = err {
+        let mut payload = Vec::new();
+        err.put(&mut payload);
+        // The client may be gone; that ends the session all the same.
+        let _ = leg.write(&payload).await;
+    }
+    result
+}
+
+fn protocol_refusal(error: &ProtocolError) -> ErrPacket {
+    match error {
+        ProtocolError::OutOfOrder { .. } => {
+            ErrPacket::new(ErrorCode::NET_PACKETS_OUT_OF_ORDER, "Got packets out of order")
+        }
+        ProtocolError::TooLarge { .. } => {
+            ErrPacket::new(ErrorCode::NET_PACKET_TOO_LARGE, "Got a packet bigger than 'max_allowed_packet' bytes")
+        }
+        _ => ErrPacket::new(ErrorCode::HANDSHAKE_ERROR, "Bad handshake"),
+    }
+}
+
+async fn converse(
+    shared: &Shared,
+    profile: &ListenerProfile,
+    handle: &SessionHandle,
+    leg: &mut Exchange<'_>,
+) -> Result<Authenticated, LoginEnd> {
+    let offer = first_offer(shared).await?;
+    let scramble = shared.scramble().map_err(|_| LoginEnd::NoRandomness)?;
+    let greeting = greeting(&offer, profile, handle.id, scramble);
+    leg.write(&greeting.encode()).await?;
+    let response = read_response(profile, &greeting, leg).await?;
+    let secured = leg.transport.tls_facts().is_some();
+    if matches!(profile.tls, ClientTls::Required(_)) && !secured && !leg.transport.is_private() {
+        return Err(LoginEnd::Refused(ErrPacket::new(
+            ErrorCode::SECURE_TRANSPORT_REQUIRED,
+            "Connections using insecure transport are prohibited by this listener (tls.mode: required): connect with TLS",
+        )));
+    }
+    let who = account_text(&response.user, handle.peer);
+    let (credential, before_ok) = {
+        let (exchange, step) = start(shared, leg, &response, &greeting)?;
+        authenticate(shared, leg, exchange, step, &who).await?
+    };
+    let identity = identity(&response, credential, &offer);
+    let connection = if shared.is_proven(&identity.user, &identity.credential, &identity.schema) {
+        None
+    } else {
+        Some(prove(shared, &identity).await?)
+    };
+    if let Some(payload) = before_ok {
+        leg.write(&payload).await?;
+    }
+    let capabilities = response.head.capabilities & greeting.capabilities;
+    let status = connection.as_ref().map_or(greeting.status, |connection| connection.status);
+    let mut ok = Vec::new();
+    OkPacket { status, ..OkPacket::default() }.put(&mut ok, capabilities);
+    leg.write(&ok).await?;
+    if let Some(algorithm) = compression(capabilities, response.zstd_level) {
+        leg.transport.start_compression(algorithm);
+    }
+    handle.set_user(&identity.user);
+    Ok(Authenticated { identity, capabilities, mariadb: response.head.mariadb & greeting.mariadb, connection, status })
+}
+
+async fn first_offer(shared: &Shared) -> Result<Offer, LoginEnd> {
+    let wait = async {
+        loop {
+            let (offer, generation) = {
+                let topology = shared.topology.load();
+                (topology.offer.clone(), topology.generation)
+            };
+            match offer {
+                Some(offer) => return offer,
+                None => shared.topology.newer_than(generation).await,
+            }
+        }
+    };
+    tokio::time::timeout(FIRST_PROBE, wait).await.map_err(|_| {
+        LoginEnd::Refused(ErrPacket::new(
+            ErrorCode::NO_SERVER,
+            "Rolecall has not reached any server yet: see /readyz or the log for the reason. Nothing was executed",
+        ))
+    })
+}
+
+fn greeting(offer: &Offer, profile: &ListenerProfile, connection_id: u32, scramble: [u8; 20]) -> Greeting {
+    let mut capabilities = (offer.capabilities - WITHHELD) | OWN;
+    if !matches!(profile.tls, ClientTls::Off) {
+        capabilities |= Capabilities::SSL;
+    }
+    Greeting {
+        server_version: offer.version_text.clone(),
+        connection_id,
+        scramble,
+        capabilities,
+        mariadb: offer.mariadb & OWN_MARIADB,
+        collation: offer.collation,
+        status: StatusFlags::AUTOCOMMIT,
+        plugin: AuthPlugin::CachingSha2Password.name().into(),
+    }
+}
+
+async fn read_response(
+    profile: &ListenerProfile,
+    greeting: &Greeting,
+    leg: &mut Exchange<'_>,
+) -> Result<HandshakeResponse, LoginEnd> {
+    let payload = leg.read(LOGIN_PACKET_LIMIT).await?;
+    match FirstPacket::decode(&payload, greeting.capabilities)? {
+        FirstPacket::Login(response) => return Ok(response),
+        FirstPacket::Ssl(_) => {}
+    }
+    let (ClientTls::Preferred(config) | ClientTls::Required(config)) = &profile.tls else {
+        return Err(ProtocolError::IllegalMoment { what: "SSLRequest where TLS is not offered" }.into());
+    };
+    // A9, CVE-2021-3935: what came behind the SSLRequest in clear is not inside TLS.
+    if !leg.buffer.is_empty() && leg.buffer.filled().first() != Some(&0x16) {
+        return Err(ProtocolError::IllegalMoment { what: "bytes in clear behind SSLRequest" }.into());
+    }
+    let early = leg.buffer.filled().to_vec();
+    leg.buffer.consume(early.len());
+    let mut connection = rustls::ServerConnection::new(std::sync::Arc::clone(config))
+        .map_err(|error| LegError::Io(std::io::Error::other(error)))?;
+    feed(&mut connection, &early)?;
+    leg.transport.start_tls(rustls::Connection::Server(connection)).await.map_err(LegError::Io)?;
+    let payload = leg.read(LOGIN_PACKET_LIMIT).await?;
+    match FirstPacket::decode(&payload, greeting.capabilities)? {
+        FirstPacket::Login(response) => Ok(response),
+        FirstPacket::Ssl(_) => Err(ProtocolError::IllegalMoment { what: "SSLRequest inside TLS" }.into()),
+    }
+}
+
+/// Bytes of the TLS handshake that came in one read with the SSLRequest.
+fn feed(connection: &mut rustls::ServerConnection, mut early: &[u8]) -> Result<(), LegError> {
+    while !early.is_empty() {
+        connection.read_tls(&mut early)?;
+        connection
+            .process_new_packets()
+            .map_err(|error| LegError::Io(std::io::Error::new(std::io::ErrorKind::InvalidData, error)))?;
+    }
+    Ok(())
+}
+
+fn start(
+    shared: &Shared,
+    leg: &Exchange<'_>,
+    response: &HandshakeResponse,
+    greeting: &Greeting,
+) -> Result<(Option<AuthExchange>, AuthStep), LoginEnd> {
+    use rolecall_protocol::auth::Channel;
+    let known = shared.accounts.known(&response.user);
+    if !response.head.capabilities.contains(Capabilities::PLUGIN_AUTH) {
+        return Ok((None, AuthExchange::without_plugins(&response.auth_response, &greeting.scramble, known)));
+    }
+    let fresh = shared.scramble().map_err(|_| LoginEnd::NoRandomness)?;
+    let private = leg.transport.is_private();
+    let channel = if private { Channel::Private } else { Channel::Plain { public_key: shared.own_key.public_pem() } };
+    let plugin = response.plugin.as_deref().and_then(AuthPlugin::from_name);
+    let (exchange, step) =
+        AuthExchange::start(plugin, &response.auth_response, &greeting.scramble, fresh, known, channel)?;
+    Ok((Some(exchange), step))
+}
+
+fn identity(response: &HandshakeResponse, credential: Credential, offer: &Offer) -> Identity {
+    let shaping = rolecall_protocol::capabilities::SHAPING;
+    Identity {
+        user: response.user.clone(),
+        credential,
+        schema: response.database.clone().unwrap_or_default(),
+        capabilities: response.head.capabilities & offer.capabilities & shaping,
+        mariadb: response.head.mariadb & offer.mariadb & OWN_MARIADB,
+        collation: response.head.collation,
+        attributes: response.attributes.clone(),
+    }
+}
+
+/// `'user'@'host'` as servers write it in error 1045.
+pub fn account_text(user: &[u8], peer: Option<IpAddr>) -> String {
+    let host = peer.map_or_else(|| "localhost".to_owned(), |peer| peer.to_string());
+    format!("'{}'@'{host}'", String::from_utf8_lossy(user))
+}
+
+/// zlib goes before zstd where a client names both, as in the server.
+fn compression(capabilities: Capabilities, zstd_level: u8) -> Option<Algorithm> {
+    if capabilities.contains(Capabilities::COMPRESS) {
+        Some(Algorithm::Zlib)
+    } else if capabilities.contains(Capabilities::ZSTD_COMPRESSION_ALGORITHM) {
+        Some(Algorithm::Zstd(zstd_level.clamp(1, 22)))
+    } else {
+        None
+    }
+}

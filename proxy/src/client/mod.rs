@@ -1,0 +1,9 @@
+//! The connection phase with a client.
+
+mod authenticate;
+mod login;
+mod prove;
+
+pub use authenticate::authenticate;
+pub use login::{Authenticated, LoginEnd, log_in};
+pub use prove::{ProveError, prove};

@@ -1,0 +1,246 @@
+//! All sessions of this process: for KILL, for `/sessions`, and for the count.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use rolecall_router::session::Pins;
+use rolecall_router::topology::ServerId;
+use tokio::sync::Notify;
+
+/// Locks that the sessions are spread over.
+const SHARDS: usize = 16;
+
+/// A server connection that a session has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// The server.
+    pub server: ServerId,
+    /// The server's own id of the connection.
+    pub thread_id: u32,
+}
+
+/// What others may see of a session, and do to it.
+#[derive(Debug)]
+pub struct SessionHandle {
+    /// CONNECTION_ID() as the client was told.
+    pub id: u32,
+    /// The client's address; None for a unix socket.
+    pub peer: Option<IpAddr>,
+    /// When it connected.
+    pub since: Instant,
+    /// Statements so far.
+    pub statements: AtomicU64,
+    user: Mutex<Vec<u8>>,
+    links: Mutex<Vec<Link>>,
+    /// Thread id in the lower half, server id + 1 in the upper; 0: no statement runs.
+    busy: AtomicU64,
+    pins: AtomicU32,
+    killed: AtomicBool,
+    /// KILLs under way against `busy`: the session waits for their end before it uses the connection again.
+    kills: AtomicU32,
+    wake: Notify,
+}
+
+impl SessionHandle {
+    fn new(id: u32, peer: Option<IpAddr>) -> Self {
+        Self {
+            id,
+            peer,
+            since: Instant::now(),
+            statements: AtomicU64::new(0),
+            user: Mutex::default(),
+            links: Mutex::default(),
+            busy: AtomicU64::new(0),
+            pins: AtomicU32::new(0),
+            killed: AtomicBool::new(false),
+            kills: AtomicU32::new(0),
+            wake: Notify::new(),
+        }
+    }
+
+    /// The user; empty before the login's end.
+    #[must_use]
+    pub fn user(&self) -> Vec<u8> {
+        lock(&self.user).clone()
+    }
+
+    /// The login is done.
+    pub fn set_user(&self, user: &[u8]) {
+        *lock(&self.user) = user.to_vec();
+    }
+
+    /// The session's server connections.
+    #[must_use]
+    pub fn links(&self) -> Vec<Link> {
+        lock(&self.links).clone()
+    }
+
+    /// The session's server connections changed.
+    pub fn set_links(&self, links: Vec<Link>) {
+        *lock(&self.links) = links;
+    }
+
+    /// What the session is pinned by.
+    #[must_use]
+    pub fn pins(&self) -> Pins {
+        Pins::from_bits_truncate(self.pins.load(Ordering::Relaxed))
+    }
+
+    /// The session's pins changed.
+    pub fn set_pins(&self, pins: Pins) {
+        self.pins.store(pins.bits(), Ordering::Relaxed);
+    }
+
+    /// A statement starts on this connection. SeqCst: pairs with [`Self::begin_kill`].
+    pub fn begin(&self, link: Link) {
+        let server = u64::from(link.server.0) + 1;
+        self.busy.store((server << 32) | u64::from(link.thread_id), Ordering::SeqCst);
+    }
+
+    /// The statement is over.
+    pub fn end(&self) {
+        self.busy.store(0, Ordering::SeqCst);
+    }
+
+    /// The connection on which a statement runs.
+    #[must_use]
+    pub fn busy(&self) -> Option<Link> {
+        let busy = self.busy.load(Ordering::SeqCst);
+        let server = u32::try_from(busy >> 32).ok()?.checked_sub(1)?;
+        Some(Link { server: ServerId(server), thread_id: busy as u32 })
+    }
+
+    /// Whether a KILL is under way that could hit the next statement.
+    #[must_use]
+    pub fn is_being_killed(&self) -> bool {
+        self.kills.load(Ordering::SeqCst) > 0
+    }
+
+    /// Waits for the end of KILLs under way (trap H4: a KILL must not hit the next statement on its connection).
+    pub async fn kills_over(&self) {
+        while self.is_being_killed() {
+            self.wake.notified().await;
+        }
+    }
+
+    /// A KILL against the running statement starts; the guard ends it. None when nothing runs.
+    #[must_use]
+    pub fn begin_kill(self: &Arc<Self>) -> Option<(Link, KillGuard)> {
+        self.kills.fetch_add(1, Ordering::SeqCst);
+        let guard = KillGuard(Arc::clone(self));
+        Some((self.busy()?, guard))
+    }
+
+    /// The session must end.
+    pub fn kill(&self) {
+        self.killed.store(true, Ordering::SeqCst);
+        self.wake.notify_one();
+    }
+
+    /// Whether the session must end.
+    #[must_use]
+    pub fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the session must end. Cancel safe.
+    pub async fn killed(&self) {
+        while !self.is_killed() {
+            self.wake.notified().await;
+        }
+    }
+}
+
+/// A KILL under way.
+#[derive(Debug)]
+pub struct KillGuard(Arc<SessionHandle>);
+
+impl Drop for KillGuard {
+    fn drop(&mut self) {
+        self.0.kills.fetch_sub(1, Ordering::SeqCst);
+        self.0.wake.notify_one();
+    }
+}
+
+/// All sessions of this process.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    shards: [Mutex<HashMap<u32, Arc<SessionHandle>>>; SHARDS],
+    next: AtomicU32,
+    count: AtomicU32,
+}
+
+impl Sessions {
+    /// A new session; it is listed as long as the guard lives.
+    #[must_use]
+    pub fn enter(self: &Arc<Self>, peer: Option<IpAddr>) -> Listed {
+        loop {
+            // Ids wrap after 2^32 connections; 0 is no id, and one in use is skipped.
+            let id = self.next.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+            let mut shard = lock(self.shard(id));
+            if id == 0 || shard.contains_key(&id) {
+                continue;
+            }
+            let handle = Arc::new(SessionHandle::new(id, peer));
+            shard.insert(id, Arc::clone(&handle));
+            self.count.fetch_add(1, Ordering::Relaxed);
+            return Listed { sessions: Arc::clone(self), handle };
+        }
+    }
+
+    /// Number of sessions.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// The session of this id.
+    #[must_use]
+    pub fn get(&self, id: u32) -> Option<Arc<SessionHandle>> {
+        lock(self.shard(id)).get(&id).cloned()
+    }
+
+    /// The session of `user` that has the server connection with this thread id, when there is exactly one.
+    #[must_use]
+    pub fn by_thread(&self, thread_id: u32, user: &[u8]) -> Option<Arc<SessionHandle>> {
+        let mut found = self
+            .all()
+            .into_iter()
+            .filter(|handle| handle.user() == user && handle.links().iter().any(|link| link.thread_id == thread_id));
+        let first = found.next()?;
+        found.next().is_none().then_some(first)
+    }
+
+    /// All sessions, in no order.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<SessionHandle>> {
+        self.shards.iter().flat_map(|shard| lock(shard).values().cloned().collect::<Vec<_>>()).collect()
+    }
+
+    fn shard(&self, id: u32) -> &Mutex<HashMap<u32, Arc<SessionHandle>>> {
+        &self.shards[id as usize % SHARDS]
+    }
+}
+
+/// Keeps a session listed.
+#[derive(Debug)]
+pub struct Listed {
+    sessions: Arc<Sessions>,
+    /// The session.
+    pub handle: Arc<SessionHandle>,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        lock(self.sessions.shard(self.handle.id)).remove(&self.handle.id);
+        self.sessions.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What the locks guard is whole after every statement; a panic elsewhere does not spoil it.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

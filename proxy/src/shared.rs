@@ -1,0 +1,111 @@
+//! What all workers share: an immutable composition, atomics, and the current snapshots.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use rolecall_protocol::auth::{Credential, Scramble};
+use rolecall_router::catalogue::Catalogue;
+use rolecall_router::decide::{Mode, ReadsOnPrimary};
+use tokio::sync::watch;
+
+use crate::accounts::Accounts;
+use crate::admission::Admission;
+use crate::backend::Connector;
+use crate::crypto::OwnKey;
+use crate::net::Liveness;
+use crate::registry::Sessions;
+use crate::topology::TopologyHandle;
+
+/// What may change while the process runs; swapped as a whole.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whether the primary serves reads.
+    pub reads_on_primary: ReadsOnPrimary,
+    /// How long a statement waits for a server that may take it.
+    pub hold_timeout: Duration,
+    /// Statements up to this many bytes are classified; longer ones stream to the primary.
+    pub statement_buffer: usize,
+    /// The longest statement, in bytes.
+    pub max_packet: usize,
+    /// For the connection phase, until the password is proven.
+    pub handshake_timeout: Duration,
+    /// How long a silent client is believed to be there.
+    pub liveness: Liveness,
+}
+
+/// TLS as a listener offers it.
+#[derive(Debug, Clone)]
+pub enum ClientTls {
+    /// Not offered.
+    Off,
+    /// Offered.
+    Preferred(Arc<rustls::ServerConfig>),
+    /// Demanded.
+    Required(Arc<rustls::ServerConfig>),
+}
+
+/// What a session takes over from the listener that accepted it.
+#[derive(Debug, Clone)]
+pub struct ListenerProfile {
+    /// What it does with statements.
+    pub mode: Mode,
+    /// TLS towards its clients.
+    pub tls: ClientTls,
+}
+
+/// Where the process is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Serving.
+    Running,
+    /// No new sessions; sessions end at their next safe point, and at this time at the latest.
+    Draining(Instant),
+}
+
+/// What all workers share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Believed about the servers.
+    pub topology: TopologyHandle,
+    /// Stored routines and views that write.
+    pub catalogue: Arc<ArcSwap<Catalogue>>,
+    /// Credentials and proofs.
+    pub accounts: Arc<Accounts>,
+    /// How connections to servers are made.
+    pub connector: Connector,
+    /// RSA for full authentication without TLS.
+    pub own_key: OwnKey,
+    /// All sessions.
+    pub sessions: Arc<Sessions>,
+    /// Limits on connections that have not logged in.
+    pub admission: Admission,
+    /// What may change while the process runs.
+    pub settings: Arc<ArcSwap<Settings>>,
+    /// Where the process is in its life.
+    pub phase: watch::Receiver<Phase>,
+}
+
+impl Shared {
+    /// A fresh scramble: 20 bytes, no zero byte and no `$` (wire.md A1).
+    ///
+    /// # Errors
+    /// Where the operating system has no randomness.
+    pub fn scramble(&self) -> Result<Scramble, aws_lc_rs::error::Unspecified> {
+        let mut scramble = [0; 20];
+        aws_lc_rs::rand::fill(&mut scramble)?;
+        for byte in &mut scramble {
+            *byte &= 0x7F;
+            if *byte == 0 || *byte == b'$' {
+                *byte += 1;
+            }
+        }
+        Ok(scramble)
+    }
+
+    /// Whether a server accepted this login lately.
+    #[must_use]
+    pub fn is_proven(&self, user: &[u8], credential: &Credential, schema: &[u8]) -> bool {
+        self.accounts.is_proven(user, credential, schema, Instant::now())
+    }
+}
