@@ -9,6 +9,7 @@
 pub mod balance;
 pub mod catalogue;
 pub mod decide;
+pub mod health;
 pub mod session;
 pub mod sql;
 pub mod topology;

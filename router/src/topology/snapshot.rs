@@ -1,4 +1,4 @@
-//! What is believed about the servers: labels and the servers' own word, fused into one immutable snapshot. (Stub.)
+//! The immutable snapshot that routing decisions load.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -16,6 +16,16 @@ pub enum Address {
     Unix(std::path::PathBuf),
 }
 
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp(host, port) => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
 /// Names a server for this process' life: a pod that is made anew, even with the same address, has another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServerId(pub u32);
@@ -29,6 +39,16 @@ pub enum Role {
     Replica,
     /// Receives nothing; see `why`.
     Unroutable,
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Primary => "primary",
+            Self::Replica => "replica",
+            Self::Unroutable => "unroutable",
+        })
+    }
 }
 
 /// One server in a snapshot.
@@ -118,7 +138,7 @@ impl Topology {
         }
     }
 
-    /// Servers that serve reads.
+    /// Servers that serve reads. The primary is not among them.
     pub fn replicas(&self) -> impl Iterator<Item = &Arc<Server>> {
         self.servers.iter().filter(|server| server.role == Role::Replica)
     }
