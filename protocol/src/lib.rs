@@ -22,6 +22,7 @@ pub mod handshake;
 pub mod packet;
 pub mod response;
 pub mod session_track;
+pub mod statement;
 pub mod status;
 pub mod wire;
 
