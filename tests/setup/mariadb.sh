@@ -42,7 +42,8 @@ mariadb_wrappers() {
     [ "$(id -u)" -ne 0 ] || options+=(--user=root)
     mkdir -p "$CACHE/bin"
     debian_program "$tree" usr/bin/mariadb "$CACHE/bin/mariadb-$version" \
-        "--plugin-dir=$(dirname "$(find "$tree/usr/lib" -name client_ed25519.so | head -n 1)")" "--character-sets-dir=$share/charsets"
+        "--plugin-dir=$(dirname "$(find "$tree/usr/lib" -name client_ed25519.so | head -n 1)")" "--character-sets-dir=$share/charsets" \
+        --skip-ssl-verify-server-cert
     # The server's last: `install` takes it for a sign that all are there.
     debian_program "$tree" usr/sbin/mariadbd "$CACHE/bin/mariadbd-$version" "${options[@]}"
 }
