@@ -9,6 +9,7 @@
 //! Everything reaches the proxy over TCP, like any client.
 
 pub mod client;
+pub mod cluster;
 pub mod command;
 pub mod compare;
 pub mod load;

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use crate::client::{Connection, Endpoint};
 use crate::compare::{Target, interleave};
-use crate::load::{Length, Plan, Summary, Table};
+use crate::load::{Figures, Length, Plan, Summary, Table};
 use crate::process::Process;
 use crate::workload::{self, Workload};
 
@@ -122,17 +122,17 @@ fn table(summaries: &[Summary]) -> String {
         "CPU s/GB",
     ]);
     for summary in summaries {
-        let median = |spread: Option<crate::load::Spread>, digits: usize| {
-            spread.map_or_else(|| "-".to_owned(), |spread| format!("{:.digits$}", spread.median))
+        let median = |figure: fn(&Figures) -> Option<f64>, digits: usize| {
+            summary.spread(figure).map_or_else(|| "-".to_owned(), |spread| format!("{:.digits$}", spread.median))
         };
         for (class, latency) in [("", summary.reads), (" (writes)", summary.writes)] {
             let Some(latency) = latency else { continue };
             let us = |value: f64| format!("{value:.1}");
             let mut row =
                 vec![format!("{}{class}", summary.target), latency.count.to_string(), summary.errors.to_string()];
-            row.extend([median(summary.rate, 0), median(summary.megabytes_per_second, 0)]);
+            row.extend([median(|f| Some(f.rate), 0), median(|f| f.megabytes_per_second, 0)]);
             row.extend([us(latency.p50), us(latency.p95), us(latency.p99), us(latency.max)]);
-            row.extend([median(summary.cpu_per_statement, 2), median(summary.cpu_per_gigabyte, 3)]);
+            row.extend([median(|f| f.cpu_per_statement, 2), median(|f| f.cpu_per_gigabyte, 3)]);
             table.row(row);
         }
     }

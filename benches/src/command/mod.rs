@@ -1,5 +1,6 @@
 //! The command line.
 
+mod compare;
 mod load;
 mod relay;
 
@@ -19,6 +20,8 @@ struct Arguments {
 enum Command {
     /// Run a workload against one or several targets, interleaved in rounds
     Load(load::Arguments),
+    /// Start servers, a relay and the proxy, and measure them against each other
+    Compare(compare::Arguments),
     /// Copy bytes between clients and a server: the yardstick that proxies are compared with
     Relay(relay::Arguments),
 }
@@ -28,6 +31,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Load(arguments) => load::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Relay(arguments) => relay::run(&arguments),
     };
     match result {

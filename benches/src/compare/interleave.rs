@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use hdrhistogram::Histogram;
 
 use crate::client::Endpoint;
-use crate::load::{Latency, Live, Load, Plan, Round, Spread, Summary};
+use crate::load::{Figures, Latency, Live, Load, Plan, Round, Summary};
 use crate::process::Process;
 use crate::workload::Workload;
 
@@ -72,26 +72,29 @@ pub fn interleave(
 }
 
 fn summarise(target: &str, rounds: &[Measured]) -> Summary {
-    let per = |figure: &dyn Fn(&Measured) -> Option<f64>| Spread::of(rounds.iter().filter_map(figure));
-    let seconds = |measured: &Measured| measured.round.elapsed.as_secs_f64();
-    let large = rounds.iter().any(|measured| measured.round.bytes > 10_000_000);
     Summary {
         target: target.to_owned(),
-        rounds: rounds.len(),
-        statements: rounds.iter().map(|measured| measured.round.statements).sum(),
+        rounds: rounds.iter().map(figures).collect(),
         errors: rounds.iter().map(|measured| measured.round.errors).sum(),
         first_error: rounds.iter().find_map(|measured| measured.round.first_error.clone()),
-        rate: per(&|measured| Some(measured.round.statements as f64 / seconds(measured))),
-        megabytes_per_second: per(&|measured| large.then(|| measured.round.bytes as f64 / 1e6 / seconds(measured))),
-        cpu_per_statement: per(&|measured| Some(measured.cpu?.as_secs_f64() * 1e6 / measured.round.statements as f64)),
-        cpu_per_gigabyte: per(&|measured| {
-            let cpu = measured.cpu.filter(|_| large)?;
-            Some(cpu.as_secs_f64() * 1e9 / measured.round.bytes as f64)
-        }),
-        p50: per(&|measured| Latency::of(&measured.round.reads).map(|latency| latency.p50)),
-        p99: per(&|measured| Latency::of(&measured.round.reads).map(|latency| latency.p99)),
         reads: merged(rounds, |round| &round.reads),
         writes: merged(rounds, |round| &round.writes),
+    }
+}
+
+fn figures(measured: &Measured) -> Figures {
+    let Measured { round, cpu } = measured;
+    let latency = Latency::of(&round.reads);
+    let cpu = cpu.map(|time| time.as_secs_f64());
+    // Rates of bytes say nothing where statements are short.
+    let gigabytes = Some(round.bytes as f64 / 1e9).filter(|_| round.bytes / round.statements.max(1) > 1_000_000);
+    Figures {
+        rate: round.statements as f64 / round.elapsed.as_secs_f64(),
+        p50: latency.map(|latency| latency.p50),
+        p99: latency.map(|latency| latency.p99),
+        cpu_per_statement: cpu.map(|seconds| seconds * 1e6 / round.statements as f64),
+        megabytes_per_second: gigabytes.map(|amount| amount * 1e3 / round.elapsed.as_secs_f64()),
+        cpu_per_gigabyte: gigabytes.and_then(|amount| Some(cpu? / amount)),
     }
 }
 

@@ -12,7 +12,7 @@ use hdrhistogram::Histogram;
 use crate::client::{ClientError, Endpoint, Reply};
 use crate::workload::{Class, Client, Workload};
 
-pub use summary::{Latency, Spread, Summary};
+pub use summary::{Figures, Latency, Spread, Summary};
 pub use table::{Align, Table};
 
 /// When a round ends.

@@ -61,35 +61,56 @@ impl Latency {
     }
 }
 
+/// What one round gave.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Statements per second.
+    pub rate: f64,
+    /// Median latency of reads, in microseconds.
+    pub p50: Option<f64>,
+    /// 99th percentile of the latency of reads, in microseconds.
+    pub p99: Option<f64>,
+    /// CPU time of the target's processes per statement, in microseconds.
+    pub cpu_per_statement: Option<f64>,
+    /// Row payload in 10^6 bytes per second; of large results only.
+    pub megabytes_per_second: Option<f64>,
+    /// CPU time of the target's processes per 10^9 bytes of rows, in seconds; of large results only.
+    pub cpu_per_gigabyte: Option<f64>,
+}
+
 /// What all rounds of one target and one workload gave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The target's name.
     pub target: String,
-    /// Rounds.
-    pub rounds: usize,
-    /// Statements that ended well.
-    pub statements: u64,
+    /// One by one.
+    pub rounds: Vec<Figures>,
     /// Statements that failed.
     pub errors: u64,
     /// What the first of them said.
     pub first_error: Option<String>,
-    /// Statements per second.
-    pub rate: Option<Spread>,
-    /// Row payload in 10^6 bytes per second.
-    pub megabytes_per_second: Option<Spread>,
-    /// CPU time of the watched processes per statement, in microseconds.
-    pub cpu_per_statement: Option<Spread>,
-    /// CPU time of the watched processes per 10^9 bytes of rows, in seconds.
-    pub cpu_per_gigabyte: Option<Spread>,
-    /// Median latency of each round, in microseconds.
-    pub p50: Option<Spread>,
-    /// 99th percentile of each round, in microseconds.
-    pub p99: Option<Spread>,
     /// Reads of all rounds.
     pub reads: Option<Latency>,
     /// Writes of all rounds.
     pub writes: Option<Latency>,
+}
+
+impl Summary {
+    /// A figure's spread over the rounds.
+    pub fn spread(&self, figure: impl Fn(&Figures) -> Option<f64>) -> Option<Spread> {
+        Spread::of(self.rounds.iter().filter_map(figure))
+    }
+
+    /// The spread of a figure that is made of this target's and another one's, round by round.
+    pub fn against(
+        &self,
+        other: &Self,
+        figure: impl Fn(&Figures) -> Option<f64>,
+        combine: impl Fn(f64, f64) -> f64,
+    ) -> Option<Spread> {
+        let pairs = self.rounds.iter().zip(&other.rounds);
+        Spread::of(pairs.filter_map(|(mine, theirs)| Some(combine(figure(mine)?, figure(theirs)?))))
+    }
 }
 
 #[cfg(test)]
