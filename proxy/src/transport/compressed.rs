@@ -61,6 +61,7 @@ impl Compressed {
         self.compressor.follow(&self.decompressor);
         let mut frames = Vec::with_capacity(bytes.len() / 2 + 64);
         self.compressor.compress(bytes, &mut frames);
+        self.decompressor.follow(&self.compressor);
         frames
     }
 }
