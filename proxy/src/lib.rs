@@ -4,6 +4,7 @@ pub mod admission;
 pub mod backend;
 pub mod buffer;
 pub mod client;
+pub mod config;
 pub mod crypto;
 pub mod exchange;
 pub mod net;
