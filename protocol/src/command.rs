@@ -123,3 +123,22 @@ impl Command {
         }
     }
 }
+
+/// What COM_SET_OPTION's payload asks for: multi-statements on or off; None where it asks for something else.
+#[must_use]
+pub fn set_option_multi_statements(payload: &[u8]) -> Option<bool> {
+    match payload {
+        [0x1B, 0, 0] => Some(true),
+        [0x1B, 1, 0] => Some(false),
+        _ => None,
+    }
+}
+
+/// COM_PROCESS_KILL's connection id.
+#[must_use]
+pub fn process_kill_id(payload: &[u8]) -> Option<u32> {
+    match payload {
+        [0x0C, id @ ..] => id.first_chunk::<4>().map(|id| u32::from_le_bytes(*id)),
+        _ => None,
+    }
+}

@@ -48,6 +48,10 @@ error_codes! {
     NOT_SUPPORTED_AUTH_MODE = 1251, b"08004";
     /// The server is running with an option that prevents this statement.
     OPTION_PREVENTS_STATEMENT = 1290, b"HY000";
+    /// This version of MySQL does not yet support it.
+    NOT_SUPPORTED_YET = 1235, b"42000";
+    /// Can't create more than max_prepared_stmt_count statements.
+    MAX_PREPARED_STMT_COUNT_REACHED = 1461, b"42000";
     /// Unknown prepared statement handler.
     UNKNOWN_STMT_HANDLER = 1243, b"HY000";
     /// Query execution was interrupted.

@@ -20,6 +20,7 @@ pub mod compression;
 pub mod error_code;
 pub mod handshake;
 pub mod packet;
+pub mod passage;
 pub mod response;
 pub mod session_track;
 pub mod statement;

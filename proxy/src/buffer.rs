@@ -94,6 +94,13 @@ impl Buffer {
         self.end = (self.end + count).min(self.bytes.len());
     }
 
+    /// Moves what stands behind the first `keep` bytes to the end of `other`.
+    pub fn move_tail(&mut self, keep: usize, other: &mut Self) {
+        let at = (self.start + keep).min(self.end);
+        other.extend(&self.bytes[at..self.end]);
+        self.end = at;
+    }
+
     /// Appends bytes that came from elsewhere (TLS, compression).
     pub fn extend(&mut self, bytes: &[u8]) {
         let needed = self.end + bytes.len();

@@ -8,8 +8,10 @@
 
 pub mod balance;
 pub mod catalogue;
+pub mod command;
 pub mod decide;
 pub mod health;
+pub mod refusal;
 pub mod session;
 pub mod sql;
 pub mod topology;

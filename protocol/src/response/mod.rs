@@ -3,10 +3,12 @@
 //! [`ReplyScanner`] walks over the bytes of a reply as they arrive, looks at packet headers and first bytes only, and
 //! says which bytes pass to the client as they are and which packets need a look.
 
+mod local;
 mod packets;
 mod scanner;
 #[cfg(test)]
 mod scanner_tests;
 
+pub use local::LocalReply;
 pub use packets::{EofPacket, ErrPacket, OkHeader, OkPacket};
-pub use scanner::{PrepareOk, ReplyContext, ReplyKind, ReplyScanner, Scan, Then};
+pub use scanner::{ReplyContext, ReplyKind, ReplyScanner, Scan, Then};

@@ -15,6 +15,7 @@
 use super::{EofPacket, ErrPacket, OkPacket};
 use crate::command::Command;
 use crate::packet::{HEADER_LENGTH, PacketHeader, SequenceId};
+use crate::statement::PrepareOk;
 use crate::wire::Reader;
 use crate::{Capabilities, ProtocolError, StatusFlags};
 
@@ -92,19 +93,11 @@ pub struct ReplyContext {
     pub local_file_allowed: bool,
     /// Status for EOF packets that are inserted before the reply's own status is known: the session's last one.
     pub status: StatusFlags,
+    /// Whether the server's sequence ids may jump: with compression they follow the compressed packets' own. The client
+    /// then gets ids that count on.
+    pub ids_may_jump: bool,
     /// Statement id that the client is told in a prepare OK.
     pub statement_id: u32,
-}
-
-/// COM_STMT_PREPARE's first packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PrepareOk {
-    /// The server's own statement id.
-    pub statement_id: u32,
-    /// Number of columns of the result.
-    pub columns: u16,
-    /// Number of parameters.
-    pub parameters: u16,
 }
 
 /// What follows the bytes that pass.
@@ -199,6 +192,12 @@ impl ReplyScanner {
         self.state == State::Done && self.inside == 0
     }
 
+    /// Whether everything that has passed so far ends where a packet ends.
+    #[must_use]
+    pub const fn is_at_boundary(&self) -> bool {
+        self.inside == 0 && !self.continued
+    }
+
     /// The sequence id that the client expects next.
     #[must_use]
     pub const fn client_sequence(&self) -> SequenceId {
@@ -247,6 +246,10 @@ impl ReplyScanner {
             let first = bytes.get(at + HEADER_LENGTH).copied();
             if first.is_none() && header.length > 0 {
                 return Ok(Scan { passed: at, then: Then::NeedMore });
+            }
+            if header.sequence != self.expected && self.context.ids_may_jump {
+                self.raised = self.client_sequence().0.wrapping_sub(header.sequence.0);
+                self.expected = header.sequence;
             }
             if header.sequence != self.expected {
                 return Err(ProtocolError::OutOfOrder { expected: self.expected.0, got: header.sequence.0 });
@@ -435,22 +438,15 @@ impl ReplyScanner {
 
     fn prepared(&mut self, header: PacketHeader, at: usize, bytes: &mut [u8]) -> Result<Then, ProtocolError> {
         let payload = at + HEADER_LENGTH;
-        let mut reader = Reader::new(&bytes[payload..]);
-        reader.u8("prepare OK header")?;
-        let statement_id = reader.u32("statement id")?;
-        let columns = reader.u16("number of columns")?;
-        let parameters = reader.u16("number of parameters")?;
-        reader.u8("filler")?;
-        reader.u16("warnings")?;
-        let with_definitions = !self.context.metadata_flag || reader.is_empty() || reader.u8("metadata flag")? != 0;
+        let ok = PrepareOk::decode(&bytes[payload..], self.context.server)?;
         bytes[payload + 1..payload + 5].copy_from_slice(&self.context.statement_id.to_le_bytes());
         self.pass_whole(header, &mut bytes[at..]);
-        self.state = match (with_definitions, parameters, columns) {
+        self.state = match (ok.metadata_follows, ok.params, ok.columns) {
             (false, ..) | (_, 0, 0) => State::Done,
             (_, 0, columns) => State::Columns { left: columns },
             (_, parameters, columns) => State::Parameters { left: parameters, columns },
         };
-        Ok(Then::Prepared(PrepareOk { statement_id, columns, parameters }))
+        Ok(Then::Prepared(ok))
     }
 
     /// The packet, all of which is there, passes as it is.

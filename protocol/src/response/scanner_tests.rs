@@ -1,6 +1,6 @@
 //! Replies as servers send them, cut at every offset.
 
-use super::{EofPacket, OkHeader, OkPacket, PrepareOk, ReplyContext, ReplyKind, ReplyScanner, Then};
+use super::{EofPacket, OkHeader, OkPacket, ReplyContext, ReplyKind, ReplyScanner, Then};
 use crate::packet::{MAX_PAYLOAD_LENGTH, SequenceId, put_packet};
 use crate::wire::Put;
 use crate::{Capabilities, StatusFlags};
@@ -15,6 +15,7 @@ fn context(client_deprecates_eof: bool) -> ReplyContext {
         client_deprecates_eof,
         local_file_allowed: false,
         status: StatusFlags::AUTOCOMMIT,
+        ids_may_jump: false,
         statement_id: 7,
     }
 }
@@ -209,6 +210,7 @@ fn a_prepare_reports_the_servers_own_id() {
     let mut reply = framed(&[ok], SequenceId(1));
     let mut scanner = ReplyScanner::new(ReplyKind::Prepare, context(true), SequenceId(0));
     let scan = scanner.scan(&mut reply).expect("well formed");
-    assert_eq!(scan.then, Then::Prepared(PrepareOk { statement_id: 99, columns: 0, parameters: 0 }));
+    let Then::Prepared(ok) = scan.then else { panic!("no prepare OK") };
+    assert_eq!((ok.statement.0, ok.columns, ok.params), (99, 0, 0));
     assert!(scanner.is_done());
 }

@@ -36,6 +36,10 @@ pub struct Connection {
     pub thread_id: u32,
     /// Status after the login.
     pub status: StatusFlags,
+    /// Whether trackers are set on it.
+    pub is_tracked: bool,
+    /// Whether COM_RESET_CONNECTION was the last thing that ran on it.
+    pub is_reset: bool,
     /// What it has been told of its session.
     pub view: View,
     /// Prepared statements by the client's id.
@@ -51,6 +55,8 @@ impl Connection {
             mariadb: established.mariadb,
             thread_id: established.greeting.connection_id,
             status: established.ok.status,
+            is_tracked: false,
+            is_reset: false,
             view: View { schema, ..View::default() },
             statements: HashMap::new(),
         }
@@ -61,6 +67,15 @@ impl Connection {
     pub const fn has_metadata_flag(&self) -> bool {
         self.capabilities.contains(Capabilities::OPTIONAL_RESULTSET_METADATA)
             || self.mariadb.contains(MariadbCapabilities::CACHE_METADATA)
+    }
+
+    /// COM_RESET_CONNECTION ran: trackers are off, and nothing is left but the schema and the option state.
+    pub fn forget_session(&mut self) {
+        self.is_tracked = false;
+        self.is_reset = true;
+        self.statements.clear();
+        self.view.variables.clear();
+        self.view.revision = 0;
     }
 
     /// Whether the server has said something, or hung up, while nothing was asked: then the connection is not usable

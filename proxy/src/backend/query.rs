@@ -3,6 +3,7 @@
 use rolecall_protocol::ProtocolError;
 use rolecall_protocol::packet::SequenceId;
 use rolecall_protocol::response::{ErrPacket, OkPacket};
+use rolecall_protocol::statement::PrepareOk;
 use rolecall_protocol::wire::Reader;
 use rolecall_router::session::Prefix;
 
@@ -80,6 +81,29 @@ impl Connection {
     pub async fn reset(&mut self) -> Result<TextResult, QueryError> {
         self.statements.clear();
         self.command(&[0x1F]).await
+    }
+
+    /// COM_STMT_PREPARE of a statement that the client has prepared elsewhere.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn prepare(&mut self, sql: &[u8]) -> Result<PrepareOk, QueryError> {
+        let capabilities = self.capabilities;
+        let mut buffer = Buffer::borrow();
+        self.transport.new_exchange();
+        let mut exchange = Exchange::new(&mut self.transport, &mut buffer);
+        exchange.write(&[b"\x16", sql].concat()).await?;
+        exchange.sequence = SequenceId(1);
+        let first = exchange.read(ANSWER_PACKET_LIMIT).await?;
+        if first.first() == Some(&0xFF) {
+            return Err(QueryError::Refused(ErrPacket::decode(&first)?));
+        }
+        let ok = PrepareOk::decode(&first, capabilities)?;
+        let definitions = if ok.metadata_follows { u32::from(ok.params) + u32::from(ok.columns) } else { 0 };
+        for _ in 0..definitions {
+            exchange.read(ANSWER_PACKET_LIMIT).await?;
+        }
+        Ok(ok)
     }
 
     /// Sends one command and reads an answer of at most one result.

@@ -53,8 +53,6 @@ pub struct Authenticated {
     pub identity: Identity,
     /// Capabilities that hold on the client's leg.
     pub capabilities: Capabilities,
-    /// The same, MariaDB's.
-    pub mariadb: MariadbCapabilities,
     /// The connection on which the login was proven, if it was proven just now.
     pub connection: Option<Connection>,
     /// Status told with the login's OK.
@@ -165,7 +163,7 @@ async fn converse(
         leg.transport.start_compression(algorithm);
     }
     handle.set_user(&identity.user);
-    Ok(Authenticated { identity, capabilities, mariadb: response.head.mariadb & greeting.mariadb, connection, status })
+    Ok(Authenticated { identity, capabilities, connection, status })
 }
 
 async fn first_offer(shared: &Shared) -> Result<Offer, LoginEnd> {

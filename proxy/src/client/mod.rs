@@ -5,5 +5,5 @@ mod login;
 mod prove;
 
 pub use authenticate::authenticate;
-pub use login::{Authenticated, LoginEnd, log_in};
+pub use login::{Authenticated, LoginEnd, account_text, log_in};
 pub use prove::{ProveError, prove};

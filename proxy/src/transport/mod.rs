@@ -26,19 +26,25 @@ pub struct Transport {
     stream: Stream,
     tls: Option<Box<Secured>>,
     compression: Option<Box<Compressed>>,
+    poisoned: bool,
 }
 
 impl Transport {
     /// Over a plain socket.
     #[must_use]
     pub const fn new(stream: Stream) -> Self {
-        Self { stream, tls: None, compression: None }
+        Self { stream, tls: None, compression: None, poisoned: false }
     }
 
     /// The socket below.
     #[must_use]
     pub const fn stream(&self) -> &Stream {
         &self.stream
+    }
+
+    /// The two ends are out of step: the connection reads as closed from here on, and is never used again.
+    pub const fn poison(&mut self) {
+        self.poisoned = true;
     }
 
     /// Whether what travels here is hidden from the network.
@@ -86,7 +92,7 @@ impl Transport {
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let buffered = self.tls.as_ref().is_some_and(|tls| tls.has_plaintext())
             || self.compression.as_ref().is_some_and(|compression| compression.has_input());
-        if buffered {
+        if buffered || self.poisoned {
             return Poll::Ready(Ok(()));
         }
         self.stream.poll_read_ready(cx)

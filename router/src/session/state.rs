@@ -26,6 +26,7 @@ pub struct SessionState {
     lexing: Lexing,
     tracking: ClientTracking,
     was_reset: bool,
+    expects_state_change: bool,
 }
 
 /// What one reply told, for the caller's counters.
@@ -53,6 +54,7 @@ impl SessionState {
             lexing,
             tracking: ClientTracking::default(),
             was_reset: false,
+            expects_state_change: false,
         }
     }
 
@@ -151,6 +153,11 @@ impl SessionState {
         }
     }
 
+    /// A statement was prepared by COM_STMT_PREPARE: servers report that as a state change with the next OK.
+    pub const fn expect_state_change(&mut self) {
+        self.expects_state_change = true;
+    }
+
     /// COM_SET_OPTION was accepted.
     pub fn set_multi_statements(&mut self, view: &mut View, on: bool) {
         self.multi_statements = Some(on);
@@ -226,7 +233,7 @@ impl SessionState {
     /// Takes over what trackers report; says whether state changed that neither they nor `effects` explain.
     fn observe_changes(&mut self, view: &mut View, ok: &OkPacket, effects: Effects) -> Result<bool, ProtocolError> {
         let mut changed = false;
-        let mut explained = effects.intersects(!Effects::READ_ONLY);
+        let mut explained = effects.intersects(!Effects::READ_ONLY) || std::mem::take(&mut self.expects_state_change);
         for change in ok.changes() {
             match change? {
                 SessionStateChange::SystemVariable { name, value } => {

@@ -82,6 +82,21 @@ impl SqlMode {
 }
 
 impl ClientCharset {
+    /// From a collation's id, as in the handshake. Collations of character sets that need care are named; all others of
+    /// the servers' lists are safe, except for the wide ones, which no client may use.
+    #[must_use]
+    pub const fn from_collation(id: u16) -> Self {
+        match id {
+            28 | 87 => Self::Gbk,
+            248..=250 => Self::Gb18030,
+            1 | 84 => Self::Big5,
+            13 | 88 | 95 | 96 => Self::Sjis,
+            // ucs2, utf16, utf16le, utf32
+            35 | 54..=56 | 60..=62 | 90 | 101..=124 | 128..=151 | 159..=183 => Self::Unknown,
+            _ => Self::AsciiSafe,
+        }
+    }
+
     /// From a character set's name, as in character_set_client.
     #[must_use]
     pub fn from_name(name: &[u8]) -> Self {

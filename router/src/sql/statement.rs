@@ -118,6 +118,20 @@ pub enum Hint {
     Replica,
 }
 
+impl Hint {
+    /// From the value of the query attribute `rolecall`.
+    #[must_use]
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        if name.eq_ignore_ascii_case(b"primary") {
+            Some(Self::Primary)
+        } else if name.eq_ignore_ascii_case(b"replica") {
+            Some(Self::Replica)
+        } else {
+            None
+        }
+    }
+}
+
 /// Why a statement was classed as it was; travels into logs, metrics and `rolecall explain`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Why(pub &'static str);

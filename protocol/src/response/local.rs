@@ -1,0 +1,102 @@
+//! Replies that the proxy gives itself.
+
+use super::{EofPacket, ErrPacket, OkHeader, OkPacket};
+use crate::packet::{SequenceId, put_packet};
+use crate::wire::Put;
+use crate::{Capabilities, StatusFlags};
+
+/// Writes whole replies for one client.
+#[derive(Debug, Clone, Copy)]
+pub struct LocalReply {
+    /// The client's capabilities.
+    pub capabilities: Capabilities,
+    /// Whether column counts are followed by a metadata flag.
+    pub metadata_flag: bool,
+    /// The session's status.
+    pub status: StatusFlags,
+    /// The first packet's sequence id.
+    pub sequence: SequenceId,
+}
+
+impl LocalReply {
+    /// An OK packet.
+    #[must_use]
+    pub fn ok(mut self) -> Vec<u8> {
+        let mut payload = Vec::new();
+        OkPacket { status: self.status, ..OkPacket::default() }.put(&mut payload, self.capabilities);
+        self.framed(&payload)
+    }
+
+    /// An ERR packet.
+    #[must_use]
+    pub fn err(mut self, err: &ErrPacket) -> Vec<u8> {
+        let mut payload = Vec::new();
+        err.put(&mut payload);
+        self.framed(&payload)
+    }
+
+    /// The answer to COM_SET_OPTION or COM_DEBUG: EOF, or OK in its place.
+    #[must_use]
+    pub fn eof(mut self) -> Vec<u8> {
+        let payload = self.end_of_rows();
+        self.framed(&payload)
+    }
+
+    /// One row with one unsigned BIGINT column, as servers answer `SELECT CONNECTION_ID()`.
+    #[must_use]
+    pub fn unsigned(mut self, column: &[u8], value: u64) -> Vec<u8> {
+        let mut count = vec![1];
+        if self.metadata_flag {
+            count.push(1);
+        }
+        let mut out = self.framed(&count);
+        out.extend(self.framed(&bigint_column(column)));
+        if !self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
+            let mut eof = Vec::new();
+            EofPacket { warnings: 0, status: self.status }.put(&mut eof);
+            out.extend(self.framed(&eof));
+        }
+        let mut row = Vec::new();
+        row.put_bytes_lenenc(value.to_string().as_bytes());
+        out.extend(self.framed(&row));
+        let end = self.end_of_rows();
+        out.extend(self.framed(&end));
+        out
+    }
+
+    fn end_of_rows(&self) -> Vec<u8> {
+        let mut payload = Vec::new();
+        if self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
+            let ok = OkPacket { header: OkHeader::Eof, status: self.status, ..OkPacket::default() };
+            ok.put(&mut payload, self.capabilities);
+        } else {
+            EofPacket { warnings: 0, status: self.status }.put(&mut payload);
+        }
+        payload
+    }
+
+    fn framed(&mut self, payload: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_packet(&mut out, &mut self.sequence, payload);
+        out
+    }
+}
+
+/// ColumnDefinition41 of an expression of type BIGINT UNSIGNED NOT NULL.
+fn bigint_column(name: &[u8]) -> Vec<u8> {
+    const COLLATION_BINARY: u16 = 63;
+    const TYPE_LONGLONG: u8 = 8;
+    const NOT_NULL_UNSIGNED_BINARY: u16 = 0x0001 | 0x0020 | 0x0080;
+    let mut out = Vec::new();
+    for text in [b"def".as_slice(), b"", b"", b"", name, b""] {
+        out.put_bytes_lenenc(text);
+    }
+    out.put_lenenc(12); // length of the fixed fields
+    out.put_u16(COLLATION_BINARY);
+    out.put_u32(21); // display width
+    out.put_u8(TYPE_LONGLONG);
+    out.put_u16(NOT_NULL_UNSIGNED_BINARY);
+    out.put_u8(0); // decimals
+    out.put_u16(0); // filler
+    out
+}

@@ -1,0 +1,110 @@
+//! COM_CHANGE_USER and COM_RESET_CONNECTION.
+
+use rolecall_protocol::SequenceId;
+use rolecall_protocol::auth::{AuthExchange, AuthPlugin};
+use rolecall_protocol::error_code::ErrorCode;
+use rolecall_protocol::handshake::ChangeUser;
+use rolecall_protocol::packet::HEADER_LENGTH;
+use rolecall_protocol::response::ErrPacket;
+use rolecall_router::session::SessionState;
+
+use super::{CloseReason, Session};
+use crate::backend::{Connection, Identity};
+use crate::buffer::Buffer;
+use crate::client::{LoginEnd, account_text, authenticate, prove};
+use crate::exchange::Exchange;
+
+impl Session {
+    /// COM_CHANGE_USER: a login on an open connection; a refusal closes it, as at the server.
+    pub(super) async fn change_user(&mut self, buffer: &mut Buffer, taken: usize) -> Result<(), CloseReason> {
+        let body = &buffer.filled()[HEADER_LENGTH + 1..taken];
+        let request = ChangeUser::decode(body, self.capabilities);
+        buffer.consume(taken);
+        let Ok(request) = request else {
+            return self.send_error(&ErrPacket::new(ErrorCode::UNKNOWN_COM_ERROR, "Unknown command")).await;
+        };
+        match self.log_in_again(buffer, &request).await {
+            Ok((identity, connection, sequence)) => {
+                self.start_over(identity, connection);
+                let ok = self.local(sequence).ok();
+                self.send(&ok).await
+            }
+            Err((LoginEnd::Refused(err), sequence)) => {
+                let bytes = self.local(sequence).err(&err);
+                let _ = self.send(&bytes).await;
+                Err(CloseReason::ChangeUserRefused)
+            }
+            Err((LoginEnd::Leg(_) | LoginEnd::NoRandomness, _)) => Err(CloseReason::ClientBroke),
+        }
+    }
+
+    async fn log_in_again(
+        &mut self,
+        buffer: &mut Buffer,
+        request: &ChangeUser,
+    ) -> Result<(Identity, Option<Connection>, SequenceId), (LoginEnd, SequenceId)> {
+        let shared = std::sync::Arc::clone(&self.worker.shared);
+        let fresh = shared.scramble().map_err(|_| (LoginEnd::NoRandomness, SequenceId(1)))?;
+        let plugin = request.plugin.as_deref().and_then(AuthPlugin::from_name);
+        let (exchange, step) = AuthExchange::switched(plugin, fresh, shared.accounts.known(&request.user));
+        let who = account_text(&request.user, self.handle.peer);
+        let mut leg = Exchange::new(&mut self.client, buffer);
+        leg.sequence = SequenceId(1);
+        let authenticated = authenticate(&shared, &mut leg, Some(exchange), step, &who).await;
+        let (credential, before_ok) = authenticated.map_err(|end| (end, leg.sequence))?;
+        let identity = Identity {
+            user: request.user.clone(),
+            credential,
+            schema: request.database.clone(),
+            collation: request.collation.unwrap_or(self.identity.collation),
+            attributes: request.attributes.clone(),
+            ..self.identity.clone()
+        };
+        let connection = if shared.is_proven(&identity.user, &identity.credential, &identity.schema) {
+            None
+        } else {
+            Some(prove(&shared, &identity).await.map_err(|error| (error.into(), leg.sequence))?)
+        };
+        if let Some(payload) = before_ok {
+            leg.write(&payload).await.map_err(|error| (error.into(), leg.sequence))?;
+        }
+        Ok((identity, connection, leg.sequence))
+    }
+
+    fn start_over(&mut self, identity: Identity, connection: Option<Connection>) {
+        let status =
+            connection.as_ref().map_or(rolecall_protocol::StatusFlags::AUTOCOMMIT, |connection| connection.status);
+        let lexing = self.worker.baseline_lexing(&identity);
+        self.state = SessionState::new(identity.schema.clone(), lexing, status);
+        self.links = connection.into_iter().map(Box::new).collect();
+        self.prepared.clear();
+        self.handle.set_user(&identity.user);
+        self.handle.set_pins(self.state.pins());
+        self.identity = identity;
+        self.publish_links();
+    }
+
+    /// COM_RESET_CONNECTION: every server connection is given up, which rolls back, unlocks and drops what it held; the
+    /// session goes on with fresh ones, reset as the server would.
+    pub(super) async fn reset_connection(&mut self) -> Result<(), CloseReason> {
+        let lexing = self.worker.baseline_lexing(&self.identity);
+        self.state.reset(lexing);
+        self.prepared.clear();
+        let links = std::mem::take(&mut self.links);
+        // One connection is kept and reset: its OK is the proof that nothing of the session is left at that server.
+        let mut kept = None;
+        for mut link in links {
+            if kept.is_none() && link.is_tracked && link.reset().await.is_ok() {
+                link.forget_session();
+                kept = Some(link);
+            } else {
+                link.transport.close().await;
+            }
+        }
+        self.links.extend(kept);
+        self.publish_links();
+        self.handle.set_pins(self.state.pins());
+        let ok = self.local(SequenceId(1)).ok();
+        self.send(&ok).await
+    }
+}

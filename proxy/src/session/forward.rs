@@ -1,0 +1,275 @@
+//! A statement's way to one server, and its reply's way back.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+
+use rolecall_protocol::packet::SequenceId;
+use rolecall_protocol::response::{ErrPacket, ReplyContext, ReplyScanner};
+use rolecall_protocol::{Capabilities, MariadbCapabilities, StatusFlags};
+use rolecall_router::refusal::refuses_writes;
+use rolecall_router::sql::{Access, Effects};
+use rolecall_router::topology::Server;
+
+use super::dispatch::Job;
+use super::relay::{Outcome, Relay, Step};
+use super::{CloseReason, Session};
+use crate::backend::Connection;
+use crate::buffer::Buffer;
+use crate::registry::Link;
+use crate::topology::ServerError;
+use crate::transport::Transport;
+
+/// Pipelined bytes that are read while a statement runs, before the client is left waiting.
+const READ_AHEAD: usize = 16 * 1024;
+
+/// How an exchange with a server ended.
+#[derive(Debug)]
+pub(super) enum Exchanged {
+    /// The whole reply reached the client.
+    Done(Outcome),
+    /// The server is read-only and refused; nothing of that has reached the client.
+    RefusedReadOnly(ErrPacket),
+    /// The server was lost.
+    Lost {
+        /// Whether bytes of the reply have reached the client.
+        reached: bool,
+        /// The sequence id for an error packet, where the client stands between two packets.
+        boundary: Option<SequenceId>,
+    },
+}
+
+/// What came of waiting for a server's bytes.
+enum Arrived {
+    Bytes,
+    ServerLost,
+    ClientGone,
+}
+
+/// Counts a statement as under way at its server.
+struct Outstanding(Arc<Server>);
+
+impl Outstanding {
+    fn new(server: &Arc<Server>) -> Self {
+        server.outstanding.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(server))
+    }
+}
+
+impl Drop for Outstanding {
+    fn drop(&mut self) {
+        self.0.outstanding.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Session {
+    /// Sends a command (`own`, or the first `taken` bytes of `buffer`) to `link` and its reply to the client. The link
+    /// goes back to the session only when the exchange ended cleanly.
+    pub(super) async fn exchange(
+        &mut self,
+        mut link: Box<Connection>,
+        buffer: &mut Buffer,
+        taken: usize,
+        own: Option<Vec<u8>>,
+        job: &Job,
+    ) -> Result<Exchanged, CloseReason> {
+        self.begin(&link).await;
+        link.transport.new_exchange();
+        let bytes = own.as_deref().unwrap_or(&buffer.filled()[..taken]);
+        if link.transport.write_all(bytes).await.is_err() {
+            // It may have said why it hung up: what it sent is read below, and the end is found there.
+            tracing::debug!(server = %link.server.name, "writing a command failed");
+        }
+        self.receive(link, buffer, taken, job, SequenceId(0)).await
+    }
+
+    /// A statement is about to run on `link`; a KILL aimed at the one before it must be over (trap H4).
+    pub(super) async fn begin(&self, link: &Connection) {
+        if self.handle.is_being_killed() {
+            self.handle.kills_over().await;
+        }
+        self.handle.begin(Link { server: link.server.id, thread_id: link.thread_id });
+    }
+
+    /// Brings the reply to a command, whose last packet had sequence id `last_sent`, to the client.
+    pub(super) async fn receive(
+        &mut self,
+        mut link: Box<Connection>,
+        buffer: &mut Buffer,
+        taken: usize,
+        job: &Job,
+        last_sent: SequenceId,
+    ) -> Result<Exchanged, CloseReason> {
+        let _outstanding = Outstanding::new(&link.server);
+        let result = self.receive_counted(&mut link, buffer, taken, job, last_sent).await;
+        self.handle.end();
+        match result {
+            Ok(exchanged @ (Exchanged::Done(_) | Exchanged::RefusedReadOnly(_))) => {
+                self.put_back(link);
+                Ok(exchanged)
+            }
+            Ok(lost @ Exchanged::Lost { .. }) => {
+                let server = link.server.id;
+                drop(link);
+                self.publish_links();
+                self.worker.shared.topology.report(server, ServerError::Lost);
+                Ok(lost)
+            }
+            Err(reason) => {
+                self.abandon(link);
+                Err(reason)
+            }
+        }
+    }
+
+    async fn receive_counted(
+        &mut self,
+        link: &mut Connection,
+        buffer: &mut Buffer,
+        taken: usize,
+        job: &Job,
+        last_sent: SequenceId,
+    ) -> Result<Exchanged, CloseReason> {
+        let context = self.reply_context(link, job);
+        let refusal_may_be_retried = job.statement.access == Access::Read && self.state.tied_to().is_none();
+        let Connection { transport, view, server, .. } = link;
+        let client = &mut self.client;
+        let mut relay = Relay {
+            scanner: ReplyScanner::new(job.kind, context, last_sent),
+            capabilities: self.capabilities,
+            state: &mut self.state,
+            view,
+            server: server.id,
+            statement: &job.statement,
+            outcome: Outcome::default(),
+            out: Vec::new(),
+            passing: 0,
+        };
+        if relay.scanner.is_done() {
+            return Ok(Exchanged::Done(relay.outcome));
+        }
+        let mut reply = Buffer::borrow();
+        let mut reached = false;
+        loop {
+            match arrive(client, transport, &mut reply, buffer, taken).await {
+                Arrived::Bytes => {}
+                Arrived::ClientGone => return Err(CloseReason::ClientGone),
+                Arrived::ServerLost => return Ok(lost(&relay, reached, &reply)),
+            }
+            let full = reply.is_full();
+            let step = match relay.step(&mut reply) {
+                Ok(step) => step,
+                Err(error) => {
+                    tracing::warn!(server = %server.name, %error, "a reply cannot be understood: its connection is closed");
+                    return Ok(lost(&relay, reached, &reply));
+                }
+            };
+            if let Some(err) = &relay.outcome.err
+                && refuses_writes(err)
+            {
+                if !reached && refusal_may_be_retried && step == Step::Done {
+                    return Ok(Exchanged::RefusedReadOnly(err.clone()));
+                }
+                self.worker.shared.topology.report(server.id, ServerError::RefusesWrites);
+            }
+            reached |= write_step(client, &mut relay, &mut reply).await?;
+            match step {
+                Step::More => {
+                    if full {
+                        reply.enlarge();
+                    }
+                }
+                Step::LocalFile => {
+                    let raised = relay.scanner.raised();
+                    let first = relay.scanner.client_sequence();
+                    match super::local_file::send_file(client, transport, buffer, taken, first, raised).await? {
+                        Some(last) => relay.scanner.file_sent(last),
+                        None => return Ok(lost(&relay, reached, &reply)),
+                    }
+                }
+                Step::Done if reply.is_empty() => return Ok(Exchanged::Done(relay.outcome)),
+                Step::Done => {
+                    // Bytes behind the reply belong to nobody: the connection is out of step and must not be used again.
+                    tracing::warn!(server = %server.name, "bytes behind a reply: its connection is closed");
+                    let outcome = std::mem::take(&mut relay.outcome);
+                    self.worker.shared.topology.report(server.id, ServerError::Lost);
+                    transport.poison();
+                    return Ok(Exchanged::Done(outcome));
+                }
+            }
+        }
+    }
+
+    fn reply_context(&self, link: &Connection, job: &Job) -> ReplyContext {
+        let kept = StatusFlags::IN_TRANS
+            | StatusFlags::AUTOCOMMIT
+            | StatusFlags::NO_BACKSLASH_ESCAPES
+            | StatusFlags::IN_TRANS_READONLY
+            | StatusFlags::ANSI_QUOTES;
+        ReplyContext {
+            server: link.capabilities,
+            metadata_flag: link.has_metadata_flag(),
+            progress_reports: link.mariadb.contains(MariadbCapabilities::PROGRESS),
+            client_deprecates_eof: self.capabilities.contains(Capabilities::DEPRECATE_EOF),
+            local_file_allowed: self.capabilities.contains(Capabilities::LOCAL_FILES)
+                && job.statement.effects.intersects(Effects::LOCAL_FILE | Effects::UNKNOWN_ROUTINE),
+            ids_may_jump: link.transport.is_compressed(),
+            status: self.state.status() & kept,
+            statement_id: job.statement_id,
+        }
+    }
+}
+
+/// Writes what a step let pass; says whether there was anything.
+async fn write_step(client: &mut Transport, relay: &mut Relay<'_>, reply: &mut Buffer) -> Result<bool, CloseReason> {
+    let passing = relay.passing;
+    if relay.out.is_empty() {
+        if passing == 0 {
+            return Ok(false);
+        }
+        client.write_all(&reply.filled()[..passing]).await.map_err(|_| CloseReason::ClientGone)?;
+    } else {
+        relay.out.extend_from_slice(&reply.filled()[..passing]);
+        client.write_all(&relay.out).await.map_err(|_| CloseReason::ClientGone)?;
+    }
+    reply.consume(passing);
+    Ok(true)
+}
+
+fn lost(relay: &Relay<'_>, reached: bool, reply: &Buffer) -> Exchanged {
+    let boundary = (relay.scanner.is_at_boundary() && reply.is_empty()).then(|| relay.scanner.client_sequence());
+    Exchanged::Lost { reached, boundary: if reached { boundary } else { Some(relay.scanner.client_sequence()) } }
+}
+
+/// Waits for the server's bytes, and for the client's end meanwhile: a client that left must not keep its query running.
+/// Pipelined commands are read behind the first `taken` bytes of `buffer`, within a bound.
+async fn arrive(
+    client: &mut Transport,
+    server: &mut Transport,
+    reply: &mut Buffer,
+    buffer: &mut Buffer,
+    taken: usize,
+) -> Arrived {
+    poll_fn(|cx| {
+        match server.poll_fill(cx, reply) {
+            Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Arrived::ServerLost),
+            Poll::Ready(Ok(_)) => return Poll::Ready(Arrived::Bytes),
+            Poll::Pending => {}
+        }
+        while buffer.len() < taken + READ_AHEAD {
+            match client.poll_read_ready(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(Arrived::ClientGone),
+                Poll::Pending => return Poll::Pending,
+            }
+            match client.poll_fill(cx, buffer) {
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Arrived::ClientGone),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}

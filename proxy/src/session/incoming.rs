@@ -1,0 +1,57 @@
+//! Reading a command from the client.
+
+use rolecall_protocol::SequenceId;
+use rolecall_protocol::error_code::ErrorCode;
+use rolecall_protocol::packet::{HEADER_LENGTH, PacketHeader};
+use rolecall_protocol::response::ErrPacket;
+
+use super::{CloseReason, Session};
+use crate::buffer::Buffer;
+
+/// Bytes of a long statement that are looked at before it streams.
+const LONG_STATEMENT_HEAD: usize = 4096;
+
+/// A command at the front of the session's buffer.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Incoming {
+    /// All of it is there: `length` bytes of payload in one packet.
+    Whole {
+        /// Payload bytes.
+        length: usize,
+    },
+    /// It is longer than the statement buffer: only its head is there, the rest will stream.
+    Long,
+}
+
+impl Session {
+    /// Reads until a command stands at the front of `buffer`.
+    pub(super) async fn read_command(&mut self, buffer: &mut Buffer) -> Result<Incoming, CloseReason> {
+        self.client.new_exchange();
+        let limit = self.worker.settings().statement_buffer;
+        loop {
+            if let Some(header) = PacketHeader::read(buffer.filled()) {
+                if header.sequence != SequenceId(0) {
+                    return Err(self.out_of_order().await);
+                }
+                let length = header.payload_length();
+                if length <= limit {
+                    if buffer.len() >= HEADER_LENGTH + length {
+                        return Ok(Incoming::Whole { length });
+                    }
+                } else if buffer.len() >= HEADER_LENGTH + LONG_STATEMENT_HEAD {
+                    return Ok(Incoming::Long);
+                }
+            }
+            match self.client.fill(buffer).await {
+                Ok(0) | Err(_) => return Err(CloseReason::ClientGone),
+                Ok(_) => {}
+            }
+        }
+    }
+
+    async fn out_of_order(&mut self) -> CloseReason {
+        let err = ErrPacket::new(ErrorCode::NET_PACKETS_OUT_OF_ORDER, "Got packets out of order");
+        let _ = self.send_error(&err).await;
+        CloseReason::ClientBroke
+    }
+}

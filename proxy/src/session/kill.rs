@@ -1,0 +1,126 @@
+//! KILL, and queries whose client left.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rolecall_protocol::SequenceId;
+use rolecall_protocol::command::{Command, process_kill_id};
+use rolecall_protocol::error_code::ErrorCode;
+use rolecall_protocol::packet::HEADER_LENGTH;
+use rolecall_protocol::response::{ErrPacket, ReplyKind};
+use rolecall_router::command::statement_of;
+use rolecall_router::sql::{Kill, KillTarget, Statement, kill};
+
+use super::dispatch::Job;
+use super::{CloseReason, Session};
+use crate::backend::{Connection, Identity};
+use crate::buffer::Buffer;
+use crate::registry::{Link, SessionHandle};
+use crate::shared::Shared;
+
+/// A KILL of the proxy's own takes at most this long.
+const KILL_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Session {
+    /// A KILL statement: ids are the proxy's, or a server's thread ids, of sessions of the same user.
+    pub(super) async fn kill_statement(
+        &mut self,
+        buffer: &mut Buffer,
+        taken: usize,
+        sql: &[u8],
+        statement: Statement,
+    ) -> Result<(), CloseReason> {
+        match kill(sql, self.state.lexing()) {
+            Some(Kill { query_only, target: KillTarget::Id(id) }) => self.kill(id, query_only).await,
+            // The server kills the connection that runs this very statement: the session's own.
+            Some(Kill { query_only, target: KillTarget::Own }) => {
+                self.run(buffer, taken, Job::new(Command::Query, ReplyKind::Results, statement)).await?;
+                if query_only { Ok(()) } else { Err(CloseReason::Killed) }
+            }
+            Some(Kill { target: KillTarget::Other, .. }) | None => {
+                let err = ErrPacket::new(
+                    ErrorCode::NOT_SUPPORTED_YET,
+                    "Rolecall does not map this form of KILL to a server: use KILL [QUERY] with a number, as CONNECTION_ID() \
+                     or the processlist gives it",
+                );
+                self.send_error(&err).await
+            }
+        }
+    }
+
+    /// COM_PROCESS_KILL: answered by MariaDB; MySQL 9 does not know it, and says so itself.
+    pub(super) async fn process_kill(&mut self, buffer: &mut Buffer, taken: usize) -> Result<(), CloseReason> {
+        let mariadb = self.state.lexing().flavour == rolecall_router::sql::Flavour::Mariadb;
+        match process_kill_id(&buffer.filled()[HEADER_LENGTH..taken]) {
+            Some(id) if mariadb => self.kill(u64::from(id), false).await,
+            _ => {
+                let job = Job::new(Command::ProcessKill, ReplyKind::Single, statement_of(Command::ProcessKill));
+                self.run(buffer, taken, job).await
+            }
+        }
+    }
+
+    async fn kill(&mut self, id: u64, query_only: bool) -> Result<(), CloseReason> {
+        let sessions = &self.worker.shared.sessions;
+        let found = u32::try_from(id)
+            .ok()
+            .and_then(|id| sessions.get(id).or_else(|| sessions.by_thread(id, &self.identity.user)));
+        let Some(victim) = found else {
+            let err = ErrPacket::new(ErrorCode::NO_SUCH_THREAD, format!("Unknown thread id: {id}"));
+            return self.send_error(&err).await;
+        };
+        if victim.user() != self.identity.user {
+            let err = ErrPacket::new(ErrorCode::KILL_DENIED, format!("You are not owner of thread {id}"));
+            return self.send_error(&err).await;
+        }
+        if !query_only {
+            victim.kill();
+        }
+        if let Some((link, guard)) = victim.begin_kill() {
+            kill_at_server(&self.worker.shared, &self.identity, link, query_only).await;
+            drop(guard);
+        }
+        if Arc::ptr_eq(&victim, &self.handle) && !query_only {
+            let err = ErrPacket::new(ErrorCode::QUERY_INTERRUPTED, "Query execution was interrupted");
+            let _ = self.send_error(&err).await;
+            return Err(CloseReason::Killed);
+        }
+        let ok = self.local(SequenceId(1)).ok();
+        self.send(&ok).await
+    }
+
+    /// Gives up a link in mid-exchange: what still runs there is killed, and the connection is closed.
+    pub(super) fn abandon(&self, link: Box<Connection>) {
+        let shared = Arc::clone(&self.worker.shared);
+        let identity = self.identity.clone();
+        let lost = Link { server: link.server.id, thread_id: link.thread_id };
+        self.forget(&self.handle, lost);
+        tokio::task::spawn_local(async move {
+            kill_at_server(&shared, &identity, lost, false).await;
+            drop(link);
+        });
+    }
+
+    fn forget(&self, handle: &SessionHandle, lost: Link) {
+        handle.set_links(handle.links().into_iter().filter(|link| *link != lost).collect());
+    }
+}
+
+/// Runs KILL on a connection of its own, as the session's user: any account may kill its own threads. When it cannot, the
+/// orphan ends by itself when it writes to its closed connection.
+async fn kill_at_server(shared: &Shared, identity: &Identity, link: Link, query_only: bool) {
+    let Some(server) = shared.topology.load().server(link.server).cloned() else { return };
+    let identity = Identity { schema: Vec::new(), ..identity.clone() };
+    let sql = format!("KILL {}{}", if query_only { "QUERY " } else { "" }, link.thread_id);
+    let attempt = async {
+        match shared.connector.connect(&server, &identity).await {
+            Ok(mut connection) => connection.query(sql.as_bytes()).await.map(drop).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    };
+    match tokio::time::timeout(KILL_TIMEOUT, attempt).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(server = %server.name, thread = link.thread_id, %error, "KILL failed"),
+        Err(_) => tracing::warn!(server = %server.name, thread = link.thread_id, "KILL took too long"),
+    }
+}

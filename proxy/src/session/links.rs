@@ -1,0 +1,220 @@
+//! A session's server connections: which one a statement gets, opened and brought up to date.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rolecall_protocol::error_code::ErrorCode;
+use rolecall_protocol::response::ErrPacket;
+use rolecall_router::decide::{Action, DecisionInput, decide};
+use rolecall_router::session::{diff, tracker_setup};
+use rolecall_router::sql::Statement;
+use rolecall_router::topology::ServerId;
+use tokio::time::Instant;
+
+use super::dispatch::Job;
+use super::{CloseReason, Session};
+use crate::backend::{ConnectError, Connection, Identity, QueryError};
+use crate::buffer::Buffer;
+use crate::topology::ServerError;
+
+/// A server that cannot be reached is tried again after this time, unless the topology changes before.
+const UNREACHABLE_PAUSE: Duration = Duration::from_millis(200);
+
+/// Why a session has no usable connection to a server.
+#[derive(Debug)]
+pub(super) enum LinkError {
+    /// The server refused the login, or a command that brings the connection up to date: its own words.
+    Refused(ErrPacket),
+    /// The connection that held the session's transaction or state is gone.
+    TieLost,
+    /// The server cannot be reached. Nothing was executed.
+    Unreachable(String),
+}
+
+/// How long a statement has been waiting for a server.
+#[derive(Debug, Default)]
+pub(super) struct Hold {
+    deadline: Option<Instant>,
+}
+
+impl Session {
+    /// The server for a job: where its statement's cursor or data is, else the decision's.
+    pub(super) async fn target_of(
+        &mut self,
+        job: &Job,
+        hold: &mut Hold,
+        buffer: &mut Buffer,
+    ) -> Result<Result<ServerId, ErrPacket>, CloseReason> {
+        match job.at {
+            Some(server) if self.links.iter().any(|link| link.server.id == server) => Ok(Ok(server)),
+            _ => self.target(&job.statement, hold, buffer).await,
+        }
+    }
+
+    /// The server for a statement; waits for one within the hold timeout.
+    pub(super) async fn target(
+        &mut self,
+        statement: &Statement,
+        hold: &mut Hold,
+        buffer: &mut Buffer,
+    ) -> Result<Result<ServerId, ErrPacket>, CloseReason> {
+        loop {
+            let (reason, generation) = {
+                let topology = self.worker.shared.topology.load();
+                let decision = decide(&DecisionInput {
+                    statement,
+                    session: &self.state,
+                    topology: &topology,
+                    mode: self.mode,
+                    reads_on_primary: self.worker.settings().reads_on_primary,
+                    rotation: self.worker.rotation(),
+                });
+                match decision.action {
+                    Action::Forward(server) => return Ok(Ok(server)),
+                    Action::NoServer(reason) => (reason, topology.generation),
+                }
+            };
+            if !self.wait(hold, generation, None, buffer).await? {
+                return Ok(Err(no_server(&reason)));
+            }
+        }
+    }
+
+    /// Waits for a change of the topology, at most for `pause`; false once the hold timeout has passed. Ends early when
+    /// the client leaves.
+    pub(super) async fn wait(
+        &mut self,
+        hold: &mut Hold,
+        generation: u64,
+        pause: Option<Duration>,
+        buffer: &mut Buffer,
+    ) -> Result<bool, CloseReason> {
+        let now = Instant::now();
+        let deadline = *hold.deadline.get_or_insert_with(|| now + self.worker.settings().hold_timeout);
+        if now >= deadline {
+            return Ok(false);
+        }
+        let until = pause.map_or(deadline, |pause| deadline.min(now + pause));
+        let handle = Arc::clone(&self.handle);
+        tokio::select! {
+            () = self.worker.shared.topology.newer_than(generation) => Ok(true),
+            () = tokio::time::sleep_until(until) => Ok(pause.is_some() && until < deadline),
+            () = handle.killed() => Err(CloseReason::Killed),
+            read = self.client.fill(buffer) => match read {
+                Ok(0) | Err(_) => Err(CloseReason::ClientGone),
+                // Pipelined commands; they are served in their turn.
+                Ok(_) => Ok(true),
+            },
+        }
+    }
+
+    /// Waits a little for a server that could not be reached; false once the hold timeout has passed.
+    pub(super) async fn wait_for_reachable(
+        &mut self,
+        hold: &mut Hold,
+        buffer: &mut Buffer,
+    ) -> Result<bool, CloseReason> {
+        let generation = self.worker.shared.topology.load().generation;
+        self.wait(hold, generation, Some(UNREACHABLE_PAUSE), buffer).await
+    }
+
+    /// The session's connection to `target`, up to date; the caller puts it back after a clean exchange.
+    pub(super) async fn take_link(&mut self, target: ServerId) -> Result<Box<Connection>, LinkError> {
+        let tied = self.state.tied_to() == Some(target);
+        let existing = self.links.iter().position(|link| link.server.id == target);
+        if let Some(at) = existing {
+            let link = self.links.swap_remove(at);
+            if !link.is_stale().await {
+                return self.bring_up_to_date(link).await;
+            }
+            drop(link);
+            self.publish_links();
+            self.worker.shared.topology.report(target, ServerError::Lost);
+        }
+        if tied {
+            return Err(LinkError::TieLost);
+        }
+        self.state.lost(target);
+        let link = self.open_link(target).await?;
+        self.bring_up_to_date(link).await
+    }
+
+    pub(super) fn put_back(&mut self, link: Box<Connection>) {
+        self.links.push(link);
+    }
+
+    async fn open_link(&mut self, target: ServerId) -> Result<Box<Connection>, LinkError> {
+        let server = self.worker.shared.topology.load().server(target).cloned();
+        let Some(server) = server else {
+            return Err(LinkError::Unreachable("the server is no longer part of the topology".into()));
+        };
+        let identity = Identity { schema: self.state.schema().to_vec(), ..self.identity.clone() };
+        match self.worker.shared.connector.connect(&server, &identity).await {
+            Ok(connection) => Ok(Box::new(connection)),
+            Err(ConnectError::Refused(err)) => {
+                if err.code == ErrorCode::ACCESS_DENIED.code {
+                    self.worker.shared.accounts.disprove(&identity.user, &identity.credential);
+                }
+                Err(LinkError::Refused(err))
+            }
+            Err(error) => {
+                self.worker.shared.topology.report(target, ServerError::Unreachable);
+                tracing::debug!(server = %server.name, %error, "no connection for a statement");
+                Err(LinkError::Unreachable(format!("server {}: {error}", server.name)))
+            }
+        }
+    }
+
+    /// Sets trackers on a fresh connection and applies the difference between what it believes and the session.
+    async fn bring_up_to_date(&mut self, mut link: Box<Connection>) -> Result<Box<Connection>, LinkError> {
+        if !link.is_tracked {
+            if self.state.was_reset() && !link.is_reset {
+                link.reset().await.map_err(|error| self.update_failed(&link, error))?;
+            }
+            let setup = tracker_setup(self.state.lexing().flavour);
+            link.query(setup.as_bytes()).await.map_err(|error| self.update_failed(&link, error))?;
+            link.is_tracked = true;
+            self.links.push(link);
+            self.publish_links();
+            // Pushed and popped: the list that KILL sees must hold it.
+            link = self.links.pop().ok_or(LinkError::TieLost)?;
+        }
+        if link.view.revision == self.state.revision() {
+            return Ok(link);
+        }
+        for prefix in diff(&self.state, &link.view) {
+            link.apply(&prefix).await.map_err(|error| self.update_failed(&link, error))?;
+        }
+        link.view.variables.clone_from(self.state.variables());
+        link.view.schema = self.state.schema().to_vec();
+        link.view.multi_statements = self.state.multi_statements();
+        link.view.revision = self.state.revision();
+        Ok(link)
+    }
+
+    fn update_failed(&self, link: &Connection, error: QueryError) -> LinkError {
+        tracing::warn!(server = %link.server.name, %error, "cannot bring a connection up to date with its session");
+        match error {
+            QueryError::Refused(err) => LinkError::Refused(err),
+            QueryError::Leg(error) => {
+                self.worker.shared.topology.report(link.server.id, ServerError::Lost);
+                LinkError::Unreachable(format!("server {}: {error}", link.server.name))
+            }
+        }
+    }
+}
+
+fn no_server(reason: &str) -> ErrPacket {
+    ErrPacket::new(
+        ErrorCode::NO_SERVER,
+        format!("Rolecall has no server that may take this statement: {reason}. Nothing was executed; a retry is safe"),
+    )
+}
+
+/// What a client is told when a server could not be reached within the hold timeout.
+pub(super) fn unreachable(reason: &str) -> ErrPacket {
+    ErrPacket::new(
+        ErrorCode::NO_SERVER,
+        format!("Rolecall cannot reach the server for this statement: {reason}. Nothing was executed; a retry is safe"),
+    )
+}

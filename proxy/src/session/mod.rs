@@ -1,0 +1,171 @@
+//! The session task: wait, read a command, decide, execute, observe.
+//!
+//! An idle session holds no buffer and no execution state: it waits in a small future, and borrows a buffer from its
+//! worker once there is something to read.
+
+mod change_user;
+mod close;
+mod dispatch;
+mod forward;
+mod incoming;
+mod kill;
+mod links;
+mod local_file;
+mod prepared;
+mod query;
+mod raw;
+mod relay;
+mod stream;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rolecall_protocol::response::{ErrPacket, LocalReply};
+use rolecall_protocol::{Capabilities, SequenceId};
+use rolecall_router::decide::Mode;
+use rolecall_router::session::SessionState;
+
+use crate::backend::{Connection, Identity};
+use crate::buffer::Buffer;
+use crate::client::Authenticated;
+use crate::registry::{Link, SessionHandle};
+use crate::shared::Phase;
+use crate::transport::Transport;
+use crate::worker::Worker;
+
+pub use close::CloseReason;
+
+use prepared::PreparedStatements;
+
+/// A logged-in client and its server connections.
+#[derive(Debug)]
+pub struct Session {
+    worker: Rc<Worker>,
+    handle: Arc<SessionHandle>,
+    client: Transport,
+    capabilities: Capabilities,
+    identity: Identity,
+    mode: Mode,
+    state: SessionState,
+    links: Vec<Box<Connection>>,
+    prepared: PreparedStatements,
+}
+
+enum Wake {
+    Readable,
+    Killed,
+    Draining,
+    TiedLinkSpoke,
+}
+
+impl Session {
+    /// A session right after its login.
+    #[must_use]
+    pub fn new(
+        worker: Rc<Worker>,
+        handle: Arc<SessionHandle>,
+        client: Transport,
+        mode: Mode,
+        authenticated: Authenticated,
+    ) -> Self {
+        let Authenticated { identity, capabilities, connection, status } = authenticated;
+        let lexing = worker.baseline_lexing(&identity);
+        let state = SessionState::new(identity.schema.clone(), lexing, status);
+        let links: Vec<_> = connection.into_iter().map(Box::new).collect();
+        let session = Self {
+            worker,
+            handle,
+            client,
+            capabilities,
+            identity,
+            mode,
+            state,
+            links,
+            prepared: PreparedStatements::default(),
+        };
+        session.publish_links();
+        session
+    }
+
+    /// Serves the client until the session ends; says why it did.
+    pub async fn serve_client(mut self) -> CloseReason {
+        let reason = loop {
+            match self.idle().await {
+                Wake::Readable => {}
+                Wake::Killed => break CloseReason::Killed,
+                Wake::Draining => break self.say_goodbye().await,
+                Wake::TiedLinkSpoke => break self.pass_on_last_words().await,
+            }
+            let mut buffer = Buffer::borrow();
+            // Boxed: an idle session must stay small.
+            if let Err(reason) = Box::pin(self.serve(&mut buffer)).await {
+                break reason;
+            }
+        };
+        self.client.close().await;
+        reason
+    }
+
+    /// Waits for something to do. Costs no system call and holds no buffer.
+    async fn idle(&self) -> Wake {
+        let mut phase = self.worker.shared.phase.clone();
+        let tied = self.state.tied_to().and_then(|server| self.links.iter().find(|link| link.server.id == server));
+        let tied_link_speaks = async {
+            match tied {
+                Some(link) => link.transport.readable().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = self.client.readable() => Wake::Readable,
+            () = self.handle.killed() => Wake::Killed,
+            _ = tied_link_speaks => Wake::TiedLinkSpoke,
+            _ = phase.wait_for(|phase| self.may_leave(*phase)) => Wake::Draining,
+        }
+    }
+
+    /// A draining process lets a session go at a point where nothing is open.
+    fn may_leave(&self, phase: Phase) -> bool {
+        matches!(phase, Phase::Draining(_)) && self.state.tied_to().is_none()
+    }
+
+    /// Serves what has been read, until nothing is left.
+    async fn serve(&mut self, buffer: &mut Buffer) -> Result<(), CloseReason> {
+        loop {
+            let incoming = self.read_command(buffer).await?;
+            self.dispatch(buffer, incoming).await?;
+            if self.handle.is_killed() {
+                return Err(CloseReason::Killed);
+            }
+            if buffer.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Writes replies of the proxy's own.
+    const fn local(&self, sequence: SequenceId) -> LocalReply {
+        LocalReply {
+            capabilities: self.capabilities,
+            metadata_flag: self.capabilities.contains(Capabilities::OPTIONAL_RESULTSET_METADATA),
+            status: self.state.status(),
+            sequence,
+        }
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> Result<(), CloseReason> {
+        self.client.write_all(bytes).await.map_err(|_| CloseReason::ClientGone)
+    }
+
+    /// Answers a command with an error of the proxy's own.
+    async fn send_error(&mut self, err: &ErrPacket) -> Result<(), CloseReason> {
+        let bytes = self.local(SequenceId(1)).err(err);
+        self.send(&bytes).await
+    }
+
+    fn publish_links(&self) {
+        let links = self.links.iter().map(|link| Link { server: link.server.id, thread_id: link.thread_id }).collect();
+        self.handle.set_links(links);
+    }
+}

@@ -1,0 +1,384 @@
+//! Prepared statements of the binary protocol: the client's ids stay, the servers' differ.
+
+use std::collections::HashMap;
+
+use rolecall_protocol::command::Command;
+use rolecall_protocol::error_code::ErrorCode;
+use rolecall_protocol::packet::{HEADER_LENGTH, SequenceId, put_packet};
+use rolecall_protocol::response::{ErrPacket, ReplyKind};
+use rolecall_protocol::statement::{ExecuteRequest, StatementId, read_statement_id, rewrite_statement_id};
+use rolecall_router::session::Pins;
+use rolecall_router::sql::{Effects, Hint, Statement, classify};
+use rolecall_router::topology::ServerId;
+
+use super::dispatch::Job;
+use super::links::{Hold, LinkError};
+use super::relay::Outcome;
+use super::{CloseReason, Session};
+use crate::backend::{BackendStatement, Connection, QueryError};
+use crate::buffer::Buffer;
+
+/// Prepared statements that one session may have; servers' max_prepared_stmt_count is 16382 for all sessions together.
+const STATEMENTS_PER_SESSION: usize = 16_382;
+/// MariaDB's name for the statement that was prepared last.
+const LAST_PREPARED: u32 = u32::MAX;
+
+/// A prepared statement, as the client knows it.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// Its text; None where it was too long to keep, so that it lives on one server only.
+    sql: Option<Box<[u8]>>,
+    statement: Statement,
+    parameters: u16,
+    /// The types that the client bound last.
+    types: Option<Box<[u8]>>,
+    /// Where parameter data was sent ahead.
+    long_data: Option<ServerId>,
+    /// Parameter data was lost on its way.
+    long_data_lost: bool,
+    /// Where its cursor is open.
+    cursor: Option<ServerId>,
+    /// Where it ran last, or was prepared.
+    last: Option<ServerId>,
+}
+
+/// A session's prepared statements.
+#[derive(Debug, Default)]
+pub(super) struct PreparedStatements {
+    by_id: HashMap<u32, Prepared>,
+    last_id: u32,
+    /// The statement that a prepare under way will become.
+    pending: Option<Prepared>,
+}
+
+impl PreparedStatements {
+    pub(super) fn clear(&mut self) {
+        self.by_id.clear();
+    }
+
+    fn resolve(&self, id: StatementId) -> u32 {
+        if id.0 == LAST_PREPARED { self.last_id } else { id.0 }
+    }
+
+    const fn next_id(&self) -> u32 {
+        match self.last_id.wrapping_add(1) {
+            0 | LAST_PREPARED => 1,
+            id => id,
+        }
+    }
+}
+
+impl Session {
+    /// COM_STMT_PREPARE.
+    pub(super) async fn prepare(&mut self, buffer: &mut Buffer, taken: usize) -> Result<(), CloseReason> {
+        let sql = &buffer.filled()[HEADER_LENGTH + 1..taken];
+        let statement = classify(sql, self.state.lexing(), &self.worker.shared.catalogue.load());
+        let sql = Some(sql.into());
+        match self.prepare_job(sql, statement).await? {
+            Some(job) => self.run(buffer, taken, job).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The job of preparing a statement; None where the client has been refused.
+    pub(super) async fn prepare_job(
+        &mut self,
+        sql: Option<Box<[u8]>>,
+        statement: Statement,
+    ) -> Result<Option<Job>, CloseReason> {
+        if self.prepared.by_id.len() >= STATEMENTS_PER_SESSION {
+            let text = format!(
+                "Can't create more than max_prepared_stmt_count statements (current value: {STATEMENTS_PER_SESSION})"
+            );
+            self.send_error(&ErrPacket::new(ErrorCode::MAX_PREPARED_STMT_COUNT_REACHED, text)).await?;
+            return Ok(None);
+        }
+        self.prepared.pending = Some(Prepared {
+            sql,
+            statement,
+            parameters: 0,
+            types: None,
+            long_data: None,
+            long_data_lost: false,
+            cursor: None,
+            last: None,
+        });
+        // Preparing has no effect beyond the statement itself; executing has.
+        let statement = Statement { effects: Effects::empty(), ..statement };
+        let mut job = Job::new(Command::StmtPrepare, ReplyKind::Prepare, statement);
+        let mut id = self.prepared.next_id();
+        while self.prepared.by_id.contains_key(&id) {
+            id = id.wrapping_add(1).max(1);
+        }
+        job.statement_id = id;
+        Ok(Some(job))
+    }
+
+    /// COM_STMT_EXECUTE and MariaDB's COM_STMT_BULK_EXECUTE.
+    pub(super) async fn execute(
+        &mut self,
+        command: Command,
+        buffer: &mut Buffer,
+        taken: usize,
+    ) -> Result<(), CloseReason> {
+        match self.execute_job(command, &buffer.filled()[HEADER_LENGTH..taken], true) {
+            Ok(job) => self.run(buffer, taken, job).await,
+            Err(err) => self.send_error(&err).await,
+        }
+    }
+
+    /// The job of executing a statement. `whole`: the payload is all there.
+    pub(super) fn execute_job(&mut self, command: Command, payload: &[u8], whole: bool) -> Result<Job, ErrPacket> {
+        let id = read_statement_id(payload).map_err(|_| malformed())?;
+        let id = self.prepared.resolve(id);
+        let capabilities = self.leg_capabilities();
+        let Some(prepared) = self.prepared.by_id.get_mut(&id) else {
+            return Err(unknown_statement(id, "mysqld_stmt_execute"));
+        };
+        let mut statement = prepared.statement;
+        if command == Command::StmtExecute {
+            match ExecuteRequest::read(payload, prepared.parameters, capabilities) {
+                Ok(request) => {
+                    if let Some(types) = request.types() {
+                        prepared.types = Some(types.into());
+                    }
+                    if whole && statement.hint.is_none() {
+                        let long_data = prepared.long_data.is_some();
+                        statement.hint = request.attribute(b"rolecall", &|_| long_data).and_then(Hint::from_name);
+                    }
+                }
+                // The head of a long execution may end inside its types: it stays where it ran before.
+                Err(_) if !whole => {}
+                Err(_) => return Err(malformed()),
+            }
+        }
+        if std::mem::take(&mut prepared.long_data_lost) {
+            return Err(ErrPacket::new(
+                ErrorCode::CONNECTION_LOST,
+                "Rolecall lost the server to which this statement's parameter data had been sent: nothing was executed; send \
+                 the data again and retry",
+            ));
+        }
+        let mut job = Job::new(command, ReplyKind::Results, statement);
+        job.statement_id = id;
+        let elsewhere_impossible = prepared.sql.is_none() || (!whole && prepared.types.is_none());
+        job.at = prepared.long_data.or(if elsewhere_impossible { prepared.last } else { None });
+        Ok(job)
+    }
+
+    /// COM_STMT_FETCH and COM_STMT_RESET: they go where the statement's cursor or data is.
+    pub(super) async fn continue_statement(
+        &mut self,
+        command: Command,
+        buffer: &mut Buffer,
+        taken: usize,
+    ) -> Result<(), CloseReason> {
+        let Ok(id) = read_statement_id(&buffer.filled()[HEADER_LENGTH..taken]) else {
+            return self.send_error(&malformed()).await;
+        };
+        let id = self.prepared.resolve(id);
+        let (name, kind) = match command {
+            Command::StmtFetch => ("mysqld_stmt_fetch", ReplyKind::Rows),
+            _ => ("mysqld_stmt_reset", ReplyKind::Single),
+        };
+        let Some(prepared) = self.prepared.by_id.get_mut(&id) else {
+            return self.send_error(&unknown_statement(id, name)).await;
+        };
+        let statement = Statement { effects: Effects::empty(), ..prepared.statement };
+        let mut job = Job::new(command, kind, statement);
+        job.statement_id = id;
+        job.at = prepared.cursor.or(prepared.long_data).or(prepared.last);
+        if command == Command::StmtReset {
+            prepared.long_data_lost = false;
+        }
+        self.run(buffer, taken, job).await
+    }
+
+    /// COM_STMT_SEND_LONG_DATA: no reply, ever; an error shows at the execution.
+    pub(super) async fn long_data(&mut self, buffer: &mut Buffer, taken: usize) -> Result<(), CloseReason> {
+        let Some((mut link, _)) = self.long_data_link(buffer, taken).await? else { return Ok(()) };
+        if link.transport.write_all(&buffer.filled()[..taken]).await.is_ok() {
+            self.put_back(link);
+        }
+        Ok(())
+    }
+
+    /// A link for parameter data of the statement named at the front of `buffer`, whose id there becomes the server's.
+    /// None: the data is dropped.
+    pub(super) async fn long_data_link(
+        &mut self,
+        buffer: &mut Buffer,
+        taken: usize,
+    ) -> Result<Option<(Box<Connection>, u32)>, CloseReason> {
+        let Ok(id) = read_statement_id(&buffer.filled()[HEADER_LENGTH..taken]) else { return Ok(None) };
+        let id = self.prepared.resolve(id);
+        let Some(prepared) = self.prepared.by_id.get(&id) else { return Ok(None) };
+        let mut job = Job::new(Command::StmtSendLongData, ReplyKind::Nothing, prepared.statement);
+        job.statement_id = id;
+        job.at = prepared.long_data.or(if prepared.sql.is_none() { prepared.last } else { None });
+        let Ok(target) = self.target_of(&job, &mut Hold::default(), buffer).await? else {
+            self.lose_long_data(id);
+            return Ok(None);
+        };
+        let link = match self.take_link(target).await {
+            Ok(mut link) => self.outgoing(&mut link, buffer, taken, &job).await.map(|_| link),
+            Err(error) => Err(error),
+        };
+        let Ok(mut link) = link else {
+            self.lose_long_data(id);
+            return Ok(None);
+        };
+        link.transport.new_exchange();
+        if let Some(prepared) = self.prepared.by_id.get_mut(&id) {
+            prepared.long_data = Some(target);
+        }
+        self.state.pin(Pins::LONG_DATA, target);
+        Ok(Some((link, id)))
+    }
+
+    fn lose_long_data(&mut self, id: u32) {
+        if let Some(prepared) = self.prepared.by_id.get_mut(&id) {
+            prepared.long_data_lost = true;
+            prepared.long_data = None;
+        }
+    }
+
+    /// COM_STMT_CLOSE: no reply.
+    pub(super) async fn close_statement(&mut self, buffer: &mut Buffer, taken: usize) -> Result<(), CloseReason> {
+        let Ok(id) = read_statement_id(&buffer.filled()[HEADER_LENGTH..taken]) else { return Ok(()) };
+        let id = self.prepared.resolve(id);
+        if self.prepared.by_id.remove(&id).is_none() {
+            return Ok(());
+        }
+        for link in &mut self.links {
+            let Some(statement) = link.statements.remove(&id) else { continue };
+            if rewrite_statement_id(&mut buffer.filled_mut()[HEADER_LENGTH..taken], StatementId(statement.id)).is_ok() {
+                link.transport.new_exchange();
+                // A link that broke is found out when it is used next.
+                let _ = link.transport.write_all(&buffer.filled()[..taken]).await;
+            }
+        }
+        self.update_statement_pins();
+        Ok(())
+    }
+
+    /// Makes the bytes at the front of `buffer` fit `link`: the statement's id there, its types where this server does not
+    /// know them. Gives other bytes to send, where the client's do not do.
+    pub(super) async fn outgoing(
+        &mut self,
+        link: &mut Connection,
+        buffer: &mut Buffer,
+        taken: usize,
+        job: &Job,
+    ) -> Result<Option<Vec<u8>>, LinkError> {
+        if job.statement_id == 0 || job.command == Command::StmtPrepare {
+            return Ok(None);
+        }
+        let capabilities = self.leg_capabilities();
+        let Some(prepared) = self.prepared.by_id.get_mut(&job.statement_id) else { return Ok(None) };
+        let known = match link.statements.get(&job.statement_id) {
+            Some(known) => *known,
+            None => prepare_again(link, job.statement_id, prepared).await?,
+        };
+        let payload = &mut buffer.filled_mut()[HEADER_LENGTH..taken];
+        rewrite_statement_id(payload, StatementId(known.id)).map_err(|_| LinkError::Refused(malformed()))?;
+        if job.command != Command::StmtExecute || known.types_bound {
+            return Ok(None);
+        }
+        let Ok(request) = ExecuteRequest::read(payload, prepared.parameters, capabilities) else { return Ok(None) };
+        let own = match (&prepared.types, request.needs_types()) {
+            (Some(types), true) => Some(request.with_types(types).map_err(|_| LinkError::Refused(malformed()))?),
+            _ => None,
+        };
+        if let Some(statement) = link.statements.get_mut(&job.statement_id) {
+            statement.types_bound = prepared.types.is_some();
+        }
+        Ok(own.map(|payload| {
+            let mut bytes = Vec::with_capacity(payload.len() + HEADER_LENGTH);
+            put_packet(&mut bytes, &mut SequenceId(0), &payload);
+            bytes
+        }))
+    }
+
+    /// What a finished job means for prepared statements.
+    pub(super) fn note_prepared(&mut self, job: &Job, server: ServerId, outcome: &Outcome) {
+        if job.statement_id == 0 {
+            return;
+        }
+        match job.command {
+            Command::StmtPrepare => self.note_made(job.statement_id, server, outcome),
+            Command::StmtExecute | Command::StmtBulkExecute => {
+                if let Some(prepared) = self.prepared.by_id.get_mut(&job.statement_id) {
+                    prepared.last = Some(server);
+                    prepared.long_data = None;
+                    prepared.cursor = outcome.cursor_open.then_some(server);
+                }
+                self.update_statement_pins();
+            }
+            Command::StmtFetch if outcome.last_row_sent => {
+                if let Some(prepared) = self.prepared.by_id.get_mut(&job.statement_id) {
+                    prepared.cursor = None;
+                }
+                self.update_statement_pins();
+            }
+            Command::StmtReset => {
+                if let Some(prepared) = self.prepared.by_id.get_mut(&job.statement_id) {
+                    prepared.cursor = None;
+                    prepared.long_data = None;
+                }
+                self.update_statement_pins();
+            }
+            _ => {}
+        }
+    }
+
+    fn note_made(&mut self, id: u32, server: ServerId, outcome: &Outcome) {
+        let (Some(mut prepared), Some(ok)) = (self.prepared.pending.take(), outcome.prepared) else { return };
+        prepared.parameters = ok.params;
+        prepared.last = Some(server);
+        self.prepared.by_id.insert(id, prepared);
+        self.prepared.last_id = id;
+        self.state.expect_state_change();
+        if let Some(link) = self.links.iter_mut().find(|link| link.server.id == server) {
+            link.statements.insert(id, BackendStatement { id: ok.statement.0, types_bound: false });
+        }
+    }
+
+    fn update_statement_pins(&mut self) {
+        if !self.state.pins().intersects(Pins::CURSOR | Pins::LONG_DATA) && self.prepared.by_id.is_empty() {
+            return;
+        }
+        let cursor = self.prepared.by_id.values().find_map(|prepared| prepared.cursor);
+        let long_data = self.prepared.by_id.values().find_map(|prepared| prepared.long_data);
+        for (pin, holder) in [(Pins::CURSOR, cursor), (Pins::LONG_DATA, long_data)] {
+            match holder {
+                Some(server) => self.state.pin(pin, server),
+                None => self.state.unpin(pin),
+            }
+        }
+    }
+}
+
+async fn prepare_again(link: &mut Connection, id: u32, prepared: &Prepared) -> Result<BackendStatement, LinkError> {
+    let Some(sql) = &prepared.sql else {
+        return Err(LinkError::Refused(unknown_statement(id, "mysqld_stmt_execute")));
+    };
+    let ok = link.prepare(sql).await.map_err(|error| match error {
+        QueryError::Refused(err) => LinkError::Refused(err),
+        QueryError::Leg(error) => LinkError::Unreachable(format!("server {}: {error}", link.server.name)),
+    })?;
+    let statement = BackendStatement { id: ok.statement.0, types_bound: false };
+    link.statements.insert(id, statement);
+    Ok(statement)
+}
+
+fn malformed() -> ErrPacket {
+    ErrPacket::new(ErrorCode::MALFORMED_PACKET, "Malformed communication packet")
+}
+
+fn unknown_statement(id: u32, function: &str) -> ErrPacket {
+    ErrPacket::new(
+        ErrorCode::UNKNOWN_STMT_HANDLER,
+        format!("Unknown prepared statement handler ({id}) given to {function}"),
+    )
+}

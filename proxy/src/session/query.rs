@@ -1,0 +1,190 @@
+//! COM_QUERY, and the loop that brings any job to a server.
+
+use rolecall_protocol::SequenceId;
+use rolecall_protocol::command::Command;
+use rolecall_protocol::error_code::ErrorCode;
+use rolecall_protocol::packet::HEADER_LENGTH;
+use rolecall_protocol::response::{ErrPacket, ReplyKind};
+use rolecall_protocol::statement::QueryRequest;
+use rolecall_router::command::is_repeatable;
+use rolecall_router::sql::{Effects, Hint, Verb, bare_connection_id, classify};
+use rolecall_router::topology::ServerId;
+
+use super::dispatch::Job;
+use super::forward::Exchanged;
+use super::links::{Hold, LinkError, unreachable};
+use super::relay::Outcome;
+use super::{CloseReason, Session};
+use crate::backend::Connection;
+use crate::buffer::Buffer;
+
+/// A statement during which its server was lost this many times is not sent again: it may be what kills servers.
+const LOSSES: u32 = 2;
+
+impl Session {
+    /// COM_QUERY.
+    pub(super) async fn query(&mut self, buffer: &mut Buffer, taken: usize) -> Result<(), CloseReason> {
+        let payload = &buffer.filled()[HEADER_LENGTH..taken];
+        let request = match QueryRequest::read(payload, self.leg_capabilities()) {
+            Ok(request) => request,
+            Err(error) => return self.malformed(&error).await,
+        };
+        let sql = request.sql();
+        let mut statement = classify(sql, self.state.lexing(), &self.worker.shared.catalogue.load());
+        if request.has_attributes() && statement.hint.is_none() {
+            statement.hint = request.attribute(b"rolecall").and_then(Hint::from_name);
+        }
+        if statement.verb == Verb::Kill {
+            let sql = sql.to_vec();
+            return self.kill_statement(buffer, taken, &sql, statement).await;
+        }
+        if statement.effects.contains(Effects::CONNECTION_ID)
+            && let Some(column) = bare_connection_id(sql, self.state.lexing())
+        {
+            let reply = self.local(SequenceId(1)).unsigned(column, u64::from(self.handle.id));
+            return self.send(&reply).await;
+        }
+        self.run(buffer, taken, Job::new(Command::Query, ReplyKind::Results, statement)).await
+    }
+
+    /// Runs a job whose bytes are the first `taken` of `buffer`.
+    pub(super) async fn run(&mut self, buffer: &mut Buffer, taken: usize, job: Job) -> Result<(), CloseReason> {
+        self.run_observed(buffer, taken, job).await.map(drop)
+    }
+
+    /// Runs a job; gives the server that accepted it, None where the client got an error.
+    pub(super) async fn run_observed(
+        &mut self,
+        buffer: &mut Buffer,
+        taken: usize,
+        job: Job,
+    ) -> Result<Option<ServerId>, CloseReason> {
+        let mut hold = Hold::default();
+        let mut forced = None;
+        let mut losses = 0;
+        loop {
+            let target = match forced.take() {
+                Some(server) => server,
+                None => match self.target_of(&job, &mut hold, buffer).await? {
+                    Ok(server) => server,
+                    Err(err) => return self.send_error(&err).await.map(|()| None),
+                },
+            };
+            let tied = self.state.tied_to().is_some();
+            let Some((link, own)) = self.ready(target, &job, &mut hold, buffer, taken).await? else {
+                continue;
+            };
+            let Some(link) = link else { return Ok(None) };
+            match self.exchange(link, buffer, taken, own, &job).await? {
+                Exchanged::Done(outcome) => {
+                    let accepted = outcome.err.is_none().then_some(target);
+                    self.after(&job, target, &outcome);
+                    return Ok(accepted);
+                }
+                Exchanged::RefusedReadOnly(err) => match self.primary_other_than(target) {
+                    Some(primary) => forced = Some(primary),
+                    None => return self.send_error(&err).await.map(|()| None),
+                },
+                Exchanged::Lost { reached, boundary } => {
+                    losses += 1;
+                    self.state.lost(target);
+                    if tied || reached || losses >= LOSSES || !is_repeatable(&job.statement) {
+                        self.report_loss(&job, boundary, tied).await?;
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A link to `target` with the bytes to send where they differ from the client's. Outer None: choose again; inner
+    /// None: the client has been told why not.
+    async fn ready(
+        &mut self,
+        target: ServerId,
+        job: &Job,
+        hold: &mut Hold,
+        buffer: &mut Buffer,
+        taken: usize,
+    ) -> Result<Option<(Option<Box<Connection>>, Option<Vec<u8>>)>, CloseReason> {
+        let failed = match self.take_link(target).await {
+            Ok(mut link) => match self.outgoing(&mut link, buffer, taken, job).await {
+                Ok(own) => return Ok(Some((Some(link), own))),
+                Err(error) => {
+                    if matches!(error, LinkError::Refused(_)) {
+                        self.put_back(link);
+                    }
+                    error
+                }
+            },
+            Err(error) => error,
+        };
+        match failed {
+            LinkError::Refused(err) => self.send_error(&err).await?,
+            LinkError::TieLost => {
+                self.state.lost(target);
+                self.report_loss(job, Some(SequenceId(1)), true).await?;
+            }
+            LinkError::Unreachable(reason) => {
+                if self.wait_for_reachable(hold, buffer).await? {
+                    return Ok(None);
+                }
+                self.send_error(&unreachable(&reason)).await?;
+            }
+        }
+        Ok(Some((None, None)))
+    }
+
+    /// Tells the client that a server was lost; ends the session where its state went with the server.
+    pub(super) async fn report_loss(
+        &mut self,
+        job: &Job,
+        boundary: Option<SequenceId>,
+        tied: bool,
+    ) -> Result<(), CloseReason> {
+        let Some(sequence) = boundary else { return Err(CloseReason::ServerLost) };
+        let err = if tied {
+            ErrPacket::new(
+                ErrorCode::CONNECTION_LOST,
+                "Rolecall lost the server that held this session's transaction or state: what was not committed is rolled \
+                 back; reconnect and try the transaction again",
+            )
+        } else if is_repeatable(&job.statement) {
+            ErrPacket::new(
+                ErrorCode::CONNECTION_LOST,
+                "Rolecall lost the server while it answered this read: nothing was changed; a retry is safe",
+            )
+        } else {
+            ErrPacket::new(
+                ErrorCode::OUTCOME_UNKNOWN,
+                "Rolecall lost the server before it answered: the statement may or may not have been executed; check before \
+                 you try again",
+            )
+        };
+        let bytes = self.local(sequence).err(&err);
+        self.send(&bytes).await?;
+        if tied { Err(CloseReason::ServerLost) } else { Ok(()) }
+    }
+
+    /// What a finished job leaves to be noted.
+    fn after(&mut self, job: &Job, server: ServerId, outcome: &Outcome) {
+        self.note_prepared(job, server, outcome);
+        self.handle.set_pins(self.state.pins());
+    }
+
+    fn primary_other_than(&self, server: ServerId) -> Option<ServerId> {
+        let topology = self.worker.shared.topology.load();
+        topology.primary().map(|primary| primary.id).filter(|primary| *primary != server)
+    }
+
+    /// A command whose packet cannot be read.
+    pub(super) async fn malformed(&mut self, error: &rolecall_protocol::ProtocolError) -> Result<(), CloseReason> {
+        tracing::debug!(%error, "a command cannot be read");
+        self.send_error(&ErrPacket::new(ErrorCode::MALFORMED_PACKET, "Malformed communication packet")).await
+    }
+
+    /// Capabilities that decide how the client's commands are laid out.
+    pub(super) const fn leg_capabilities(&self) -> rolecall_protocol::Capabilities {
+        self.capabilities
+    }
+}

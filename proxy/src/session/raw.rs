@@ -1,0 +1,65 @@
+//! Binlog dumps: a dedicated connection, bytes in both directions until one end closes. Semi-synchronous
+//! acknowledgements flow against the stream.
+
+use rolecall_protocol::command::Command;
+use rolecall_protocol::response::ReplyKind;
+use rolecall_router::command::statement_of;
+use rolecall_router::session::Pins;
+
+use super::dispatch::Job;
+use super::links::{Hold, LinkError, unreachable};
+use super::{CloseReason, Session};
+use crate::buffer::Buffer;
+
+impl Session {
+    /// COM_BINLOG_DUMP and COM_BINLOG_DUMP_GTID: ends the session.
+    pub(super) async fn binlog_dump(
+        &mut self,
+        command: Command,
+        buffer: &mut Buffer,
+        taken: usize,
+    ) -> Result<(), CloseReason> {
+        let job = Job::new(command, ReplyKind::Rows, statement_of(command));
+        let target = match self.target_of(&job, &mut Hold::default(), buffer).await? {
+            Ok(target) => target,
+            Err(err) => {
+                buffer.consume(taken);
+                return self.send_error(&err).await;
+            }
+        };
+        let mut link = match self.take_link(target).await {
+            Ok(link) => link,
+            Err(LinkError::TieLost) => return Err(CloseReason::ServerLost),
+            Err(LinkError::Refused(err)) => {
+                buffer.consume(taken);
+                return self.send_error(&err).await;
+            }
+            Err(LinkError::Unreachable(reason)) => {
+                buffer.consume(taken);
+                return self.send_error(&unreachable(&reason)).await;
+            }
+        };
+        self.state.pin(Pins::REPLICATION, target);
+        self.handle.set_pins(self.state.pins());
+        link.transport.new_exchange();
+        let mut down = Buffer::borrow();
+        loop {
+            if !buffer.is_empty() {
+                link.transport.write_all(buffer.filled()).await.map_err(|_| CloseReason::ReplicationEnded)?;
+                buffer.consume(buffer.len());
+            }
+            if !down.is_empty() {
+                self.client.write_all(down.filled()).await.map_err(|_| CloseReason::ClientGone)?;
+                down.consume(down.len());
+            }
+            let ended = tokio::select! {
+                read = link.transport.fill(&mut down) => !matches!(read, Ok(count) if count > 0),
+                read = self.client.fill(buffer) => !matches!(read, Ok(count) if count > 0),
+                () = self.handle.killed() => true,
+            };
+            if ended {
+                return Err(CloseReason::ReplicationEnded);
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! One reply on its way from a server to the client.
+
+use rolecall_protocol::packet::{SequenceId, put_packet};
+use rolecall_protocol::response::{EofPacket, ErrPacket, OkHeader, OkPacket, ReplyScanner, Then};
+use rolecall_protocol::statement::PrepareOk;
+use rolecall_protocol::{Capabilities, ProtocolError, StatusFlags};
+use rolecall_router::session::{SessionState, View};
+use rolecall_router::sql::Statement;
+use rolecall_router::topology::ServerId;
+
+use crate::buffer::Buffer;
+
+/// The most that a packet which needs a look (OK, ERR, column count) may take.
+const LOOKED_AT_LIMIT: usize = 4 * 1024 * 1024;
+
+/// What a batch of a reply's bytes came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Write what passed; more is to come.
+    More,
+    /// Write what passed; the reply is over.
+    Done,
+    /// Write what passed; the server waits for the client's file.
+    LocalFile,
+}
+
+/// What a reply told.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// The ERR packet that ended it.
+    pub err: Option<ErrPacket>,
+    /// The prepared statement that it made.
+    pub prepared: Option<PrepareOk>,
+    /// The last OK says that a cursor is open.
+    pub cursor_open: bool,
+    /// The last OK says that the cursor's last row was sent.
+    pub last_row_sent: bool,
+}
+
+/// One reply on its way.
+#[derive(Debug)]
+pub(super) struct Relay<'a> {
+    pub scanner: ReplyScanner,
+    pub capabilities: Capabilities,
+    pub state: &'a mut SessionState,
+    pub view: &'a mut View,
+    pub server: ServerId,
+    pub statement: &'a Statement,
+    pub outcome: Outcome,
+    /// Bytes written anew, in front of what passes; empty in the common case.
+    pub out: Vec<u8>,
+    /// Bytes at the front of the reply buffer that pass behind `out`.
+    pub passing: usize,
+}
+
+impl Relay<'_> {
+    /// Looks at what has arrived. Afterwards `out` and then the first `passing` bytes of `reply` go to the client, and
+    /// the caller consumes the latter.
+    pub(super) fn step(&mut self, reply: &mut Buffer) -> Result<Step, ProtocolError> {
+        let mut at = 0;
+        self.out.clear();
+        loop {
+            let scan = self.scanner.scan(&mut reply.filled_mut()[at..])?;
+            at += scan.passed;
+            match scan.then {
+                Then::NeedMore => {
+                    self.passing = at;
+                    if reply.len() - at > LOOKED_AT_LIMIT {
+                        return Err(ProtocolError::TooLarge { what: "packet of a reply that must be read whole" });
+                    }
+                    return Ok(Step::More);
+                }
+                Then::Done => {
+                    self.passing = at;
+                    return Ok(Step::Done);
+                }
+                Then::LocalFile => {
+                    self.passing = at;
+                    return Ok(Step::LocalFile);
+                }
+                Then::Insert(eof, sequence) => {
+                    self.take_over(reply, &mut at);
+                    put_eof(&mut self.out, eof, sequence);
+                }
+                Then::Prepared(prepared) => self.outcome.prepared = Some(prepared),
+                Then::Ok { ok, length, sequence } => self.ok(reply, &mut at, ok, length, sequence)?,
+                Then::Err { err, length, sequence } => {
+                    self.state.observe_err(self.server, self.statement);
+                    if self.scanner.raised() == 0 {
+                        at += length;
+                    } else {
+                        self.take_over(reply, &mut at);
+                        reply.consume(length);
+                        let mut payload = Vec::new();
+                        err.put(&mut payload);
+                        put(&mut self.out, &payload, sequence);
+                    }
+                    self.outcome.err = Some(err);
+                }
+            }
+        }
+    }
+
+    fn ok(
+        &mut self,
+        reply: &mut Buffer,
+        at: &mut usize,
+        mut ok: OkPacket,
+        length: usize,
+        sequence: SequenceId,
+    ) -> Result<(), ProtocolError> {
+        self.state.observe_ok(self.server, self.view, &ok, self.statement)?;
+        self.outcome.cursor_open = ok.status.contains(StatusFlags::CURSOR_EXISTS);
+        self.outcome.last_row_sent = ok.status.contains(StatusFlags::LAST_ROW_SENT);
+        let tracking = self.state.tracking();
+        if self.scanner.raised() == 0 && tracking.passes(&ok, self.capabilities) {
+            *at += length;
+            return Ok(());
+        }
+        tracking.filter(&mut ok);
+        self.take_over(reply, at);
+        reply.consume(length);
+        if ok.header == OkHeader::Eof && !self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
+            let mut status = ok.status;
+            status.remove(StatusFlags::SESSION_STATE_CHANGED);
+            put_eof(&mut self.out, EofPacket { warnings: ok.warnings, status }, sequence);
+        } else {
+            let mut payload = Vec::new();
+            ok.put(&mut payload, self.capabilities);
+            put(&mut self.out, &payload, sequence);
+        }
+        Ok(())
+    }
+
+    /// Moves what passes so far behind what was written anew, since something else comes next.
+    fn take_over(&mut self, reply: &mut Buffer, at: &mut usize) {
+        self.out.extend_from_slice(&reply.filled()[..*at]);
+        reply.consume(*at);
+        *at = 0;
+    }
+}
+
+fn put_eof(out: &mut Vec<u8>, eof: EofPacket, sequence: SequenceId) {
+    let mut payload = Vec::with_capacity(5);
+    eof.put(&mut payload);
+    put(out, &payload, sequence);
+}
+
+fn put(out: &mut Vec<u8>, payload: &[u8], mut sequence: SequenceId) {
+    put_packet(out, &mut sequence, payload);
+}

@@ -1,0 +1,59 @@
+//! A worker: one thread, one current-thread runtime, its own sessions. Nothing of a session ever leaves it.
+
+mod serve;
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use arc_swap::Guard;
+use rolecall_router::sql::{ClientCharset, Lexing, SqlMode};
+
+use crate::backend::Identity;
+use crate::shared::{Settings, Shared};
+
+pub use serve::{Assignment, WorkerHandle, spawn};
+
+/// What a worker's sessions share.
+#[derive(Debug)]
+pub struct Worker {
+    /// What all workers share.
+    pub shared: Arc<Shared>,
+    rotation: Cell<u32>,
+}
+
+impl Worker {
+    /// A worker over the shared parts.
+    #[must_use]
+    pub const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, rotation: Cell::new(0) }
+    }
+
+    /// The current settings.
+    #[must_use]
+    pub fn settings(&self) -> Guard<Arc<Settings>> {
+        self.shared.settings.load()
+    }
+
+    /// A number that changes from call to call, for the balance.
+    #[must_use]
+    pub fn rotation(&self) -> u32 {
+        let rotation = self.rotation.get();
+        self.rotation.set(rotation.wrapping_add(1));
+        rotation
+    }
+
+    /// How a fresh session of this identity is lexed.
+    #[must_use]
+    pub fn baseline_lexing(&self, identity: &Identity) -> Lexing {
+        let topology = self.shared.topology.load();
+        let Some(offer) = &topology.offer else {
+            return Lexing { charset: ClientCharset::Unknown, ..Lexing::default() };
+        };
+        Lexing {
+            mode: SqlMode::from_value(&offer.sql_mode),
+            charset: ClientCharset::from_collation(identity.collation),
+            flavour: offer.flavour,
+            version: offer.version,
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! A worker's thread: takes accepted sockets, runs their sessions, drains at the end.
+
+use std::io;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::JoinHandle;
+
+use rolecall_protocol::error_code::ErrorCode;
+use rolecall_protocol::response::ErrPacket;
+use tokio::sync::mpsc;
+use tokio::task::{JoinSet, LocalSet};
+
+use super::Worker;
+use crate::admission::Admitted;
+use crate::buffer::Buffer;
+use crate::client::{Authenticated, LoginEnd, log_in};
+use crate::exchange::Exchange;
+use crate::net::Stream;
+use crate::registry::Listed;
+use crate::session::Session;
+use crate::shared::{ListenerProfile, Phase, Shared};
+use crate::transport::Transport;
+
+/// Accepted sockets that may wait for a worker.
+const BACKLOG: usize = 1024;
+
+/// An accepted socket on its way to a worker. It is still registered with nobody's runtime.
+#[derive(Debug)]
+pub struct Assignment {
+    /// The socket.
+    pub socket: AcceptedSocket,
+    /// The client's address; None for a unix socket.
+    pub peer: Option<IpAddr>,
+    /// What the listener prescribes.
+    pub profile: Arc<ListenerProfile>,
+    /// Its place among connections that have not logged in.
+    pub admitted: Admitted,
+}
+
+/// A socket that was accepted and set to non-blocking.
+#[derive(Debug)]
+pub enum AcceptedSocket {
+    /// TCP.
+    Tcp(std::net::TcpStream),
+    /// A unix socket.
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl AcceptedSocket {
+    fn register(self) -> io::Result<Stream> {
+        match self {
+            Self::Tcp(socket) => tokio::net::TcpStream::from_std(socket).map(Stream::Tcp),
+            Self::Unix(socket) => tokio::net::UnixStream::from_std(socket).map(Stream::Unix),
+        }
+    }
+}
+
+/// How the acceptor reaches a worker.
+#[derive(Debug)]
+pub struct WorkerHandle {
+    sender: mpsc::Sender<Assignment>,
+    sessions: Arc<AtomicU32>,
+    thread: JoinHandle<()>,
+}
+
+impl WorkerHandle {
+    /// Sessions that the worker has.
+    #[must_use]
+    pub fn load(&self) -> u32 {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Hands a socket over; gives it back when the worker has too many waiting.
+    ///
+    /// # Errors
+    /// The assignment, not taken.
+    pub fn assign(&self, assignment: Assignment) -> Result<(), Box<Assignment>> {
+        self.sender.try_send(assignment).map_err(|error| Box::new(error.into_inner()))
+    }
+
+    /// Waits for the worker's end; call after the phase has become draining.
+    pub fn join(self) {
+        drop(self.sender);
+        // A panic of the worker has been printed by its thread.
+        let _ = self.thread.join();
+    }
+}
+
+/// Starts a worker's thread.
+///
+/// # Errors
+/// Where the operating system has no thread or event queue.
+pub fn spawn(index: usize, shared: Arc<Shared>) -> io::Result<WorkerHandle> {
+    let (sender, receiver) = mpsc::channel(BACKLOG);
+    let sessions = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&sessions);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+        LocalSet::new().block_on(&runtime, serve(Rc::new(Worker::new(shared)), receiver, count));
+    })?;
+    Ok(WorkerHandle { sender, sessions, thread })
+}
+
+async fn serve(worker: Rc<Worker>, mut assignments: mpsc::Receiver<Assignment>, count: Arc<AtomicU32>) {
+    let mut sessions = JoinSet::new();
+    let mut phase = worker.shared.phase.clone();
+    let deadline = loop {
+        tokio::select! {
+            Some(assignment) = assignments.recv() => {
+                let guard = Counted::new(&count);
+                sessions.spawn_local(run_session(Rc::clone(&worker), assignment, guard));
+            }
+            Some(_) = sessions.join_next(), if !sessions.is_empty() => {}
+            _ = phase.changed() => {
+                if let Phase::Draining(deadline) = *phase.borrow_and_update() {
+                    break deadline;
+                }
+            }
+        }
+    };
+    let all_ended = async { while sessions.join_next().await.is_some() {} };
+    if tokio::time::timeout_at(deadline.into(), all_ended).await.is_err() {
+        tracing::warn!(left = sessions.len(), "sessions did not end before the shutdown deadline: they are cut off");
+    }
+}
+
+async fn run_session(worker: Rc<Worker>, assignment: Assignment, _counted: Counted) {
+    let Assignment { socket, peer, profile, admitted } = assignment;
+    let stream = match socket.register() {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::warn!(%error, "an accepted socket cannot be used");
+            return;
+        }
+    };
+    if stream.tune(worker.settings().liveness).is_err() {
+        return; // The client has left already.
+    }
+    let listed = worker.shared.sessions.enter(peer);
+    let mut transport = Transport::new(stream);
+    // Boxed: the connection phase is larger than the session that follows it.
+    let Some(authenticated) = Box::pin(connection_phase(&worker, &profile, &listed, &mut transport)).await else {
+        transport.close().await;
+        return;
+    };
+    drop(admitted);
+    let handle = Arc::clone(&listed.handle);
+    let id = handle.id;
+    let session = Session::new(worker, handle, transport, profile.mode, authenticated);
+    let reason = session.serve_client().await;
+    tracing::debug!(id, reason = reason.name(), "session ended");
+}
+
+async fn connection_phase(
+    worker: &Worker,
+    profile: &ListenerProfile,
+    listed: &Listed,
+    transport: &mut Transport,
+) -> Option<Authenticated> {
+    let mut buffer = Buffer::borrow();
+    let mut leg = Exchange::new(transport, &mut buffer);
+    let limit = worker.settings().handshake_timeout;
+    let login = log_in(&worker.shared, profile, &listed.handle, &mut leg);
+    match tokio::time::timeout(limit, login).await {
+        Ok(Ok(authenticated)) if leg.buffer.is_empty() => Some(authenticated),
+        Ok(Ok(_)) => {
+            tracing::debug!(peer = ?listed.handle.peer, "login refused: a command was sent before the login's end");
+            None
+        }
+        Ok(Err(error)) => {
+            let level_is_client_fault = matches!(error, LoginEnd::Leg(_));
+            if level_is_client_fault {
+                tracing::debug!(peer = ?listed.handle.peer, %error, "login ended");
+            } else {
+                tracing::info!(peer = ?listed.handle.peer, %error, "login refused");
+            }
+            None
+        }
+        Err(_) => {
+            let err = ErrPacket::new(ErrorCode::NET_READ_INTERRUPTED, "Got timeout reading communication packets");
+            let mut payload = Vec::new();
+            err.put(&mut payload);
+            let _ = tokio::time::timeout(std::time::Duration::from_secs(1), leg.write(&payload)).await;
+            None
+        }
+    }
+}
+
+/// Counts a session as its worker's.
+#[derive(Debug)]
+struct Counted(Arc<AtomicU32>);
+
+impl Counted {
+    fn new(count: &Arc<AtomicU32>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,33 @@
+//! Commands that carry no SQL, as statements: where they may run and what they leave behind.
+
+use rolecall_protocol::command::Command;
+
+use crate::sql::{Access, Effects, Statement, Verb, Why};
+
+/// The verdict on a command that is forwarded without a look at its content.
+#[must_use]
+pub const fn statement_of(command: Command) -> Statement {
+    let (verb, access, effects, why) = match command {
+        Command::InitDb => (Verb::Use, Access::Session, Effects::CHANGES_SCHEMA, "changes the default schema"),
+        Command::SetOption => (Verb::Set, Access::Session, Effects::SETS_VARIABLES, "changes an option of the session"),
+        Command::Ping | Command::Debug => {
+            (Verb::Show, Access::Session, Effects::empty(), "asks whether the server is there")
+        }
+        Command::Statistics | Command::ProcessInfo | Command::FieldList => {
+            (Verb::Show, Access::Node, Effects::empty(), "answers differ from server to server")
+        }
+        Command::RegisterReplica | Command::BinlogDump | Command::BinlogDumpGtid => {
+            (Verb::Administration, Access::Primary, Effects::OPAQUE_STATE, "a replica's connection")
+        }
+        Command::CreateDb | Command::DropDb => (Verb::Ddl, Access::Primary, Effects::CHANGES_SCHEMA, "changes schemas"),
+        _ => (Verb::Administration, Access::Primary, Effects::empty(), "an administrative command"),
+    };
+    Statement { verb, access, effects, hint: None, why: Why(why) }
+}
+
+/// Whether a statement may run a second time, elsewhere, when its server was lost before a byte of the answer reached
+/// the client: a read that leaves nothing behind.
+#[must_use]
+pub fn is_repeatable(statement: &Statement) -> bool {
+    matches!(statement.access, Access::Read | Access::Node) && statement.effects.is_empty()
+}

@@ -1,0 +1,40 @@
+//! Errors by which a server says that it does not take writes, or is going away.
+//!
+//! Source: MySQL Error Message Reference; failover.md 1.
+
+use rolecall_protocol::response::ErrPacket;
+
+/// Whether `err` says that this server takes no writes: read-only, offline, a secondary, or shutting down. Error 1290 is
+/// generic, so its text is looked at (secure_file_priv gives 1290 as well).
+#[must_use]
+pub fn refuses_writes(err: &ErrPacket) -> bool {
+    match err.code {
+        // ER_OPTION_PREVENTS_STATEMENT
+        1290 => contains(&err.message, b"read-only") || contains(&err.message, b"read_only"),
+        // ER_READ_ONLY_MODE, ER_SERVER_OFFLINE_MODE, ER_RUN_HOOK_ERROR (Group Replication), ER_SERVER_SHUTDOWN,
+        // and Group Replication's refusal while a primary is being elected
+        1836 | 3032 | 3100 | 4094 | 1053 => true,
+        _ => false,
+    }
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rolecall_protocol::error_code::ErrorCode;
+
+    #[test]
+    fn error_1290_counts_only_with_its_read_only_text() {
+        let refusal = |text: &str| refuses_writes(&ErrPacket::new(ErrorCode::OPTION_PREVENTS_STATEMENT, text));
+        assert!(refusal(
+            "The MySQL server is running with the --super-read-only option so it cannot execute this statement"
+        ));
+        assert!(!refusal(
+            "The MySQL server is running with the --secure-file-priv option so it cannot execute this statement"
+        ));
+    }
+}
