@@ -12,6 +12,7 @@ pub mod client;
 pub mod cluster;
 pub mod command;
 pub mod compare;
+pub mod demo;
 pub mod load;
 pub mod process;
 pub mod relay;

@@ -1,6 +1,6 @@
 //! What the load generator asks for, and the tables that it asks.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::client::{ClientError, Connection, Endpoint, Reply, Statement};
 use crate::load::Recorder;
@@ -66,16 +66,40 @@ pub enum Class {
     Write,
 }
 
+/// A place to log in, and the connection to it while there is one.
+#[derive(Debug)]
+struct Slot {
+    endpoint: Endpoint,
+    connection: Option<Connection>,
+}
+
+impl Slot {
+    const fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, connection: None }
+    }
+
+    fn connection(&mut self) -> Result<&mut Connection, ClientError> {
+        match &mut self.connection {
+            Some(connection) => Ok(connection),
+            none => Ok(none.insert(Connection::open(&self.endpoint)?)),
+        }
+    }
+}
+
 /// One client of a load: a connection and what it holds.
 #[derive(Debug)]
 pub struct Client {
-    endpoint: Endpoint,
     workload: Workload,
-    connection: Option<Connection>,
+    main: Slot,
+    /// Where writes go, for a client that splits by itself.
+    write: Option<Slot>,
     prepared: Option<Statement>,
     random: u64,
     step: u64,
 }
+
+/// What a client waits after a failed statement, as an application would.
+const BACKOFF: Duration = Duration::from_millis(5);
 
 impl Client {
     /// Connects, unless the workload does that by itself, and prepares what is needed.
@@ -84,25 +108,27 @@ impl Client {
     /// [`ClientError`].
     pub fn open(endpoint: &Endpoint, workload: Workload, seed: u64) -> Result<Self, ClientError> {
         let mut client = Self {
-            endpoint: endpoint.clone(),
             workload,
-            connection: None,
+            main: Slot::new(endpoint.clone()),
+            write: None,
             prepared: None,
             random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             step: 0,
         };
         if workload != Workload::Connect {
-            client.connect()?;
+            client.main.connection()?;
         }
         Ok(client)
     }
 
-    fn connect(&mut self) -> Result<&mut Connection, ClientError> {
-        let mut connection = Connection::open(&self.endpoint)?;
-        if self.workload == Workload::PointSelectPrepared {
-            self.prepared = Some(connection.prepare("SELECT c FROM point WHERE id = ?")?);
-        }
-        Ok(self.connection.insert(connection))
+    /// A client that sends writes to another server than reads.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn open_split(read: &Endpoint, write: &Endpoint, workload: Workload, seed: u64) -> Result<Self, ClientError> {
+        let mut client = Self::open(read, workload, seed)?;
+        client.write.insert(Slot::new(write.clone())).connection()?;
+        Ok(client)
     }
 
     /// Runs one step of the workload: a statement, or a transaction, or a whole connection. `intended` is when it
@@ -112,66 +138,77 @@ impl Client {
         self.step += 1;
         let began = intended.unwrap_or_else(Instant::now);
         let result = match self.workload {
-            Workload::Connect => self.connect_once(recorder, began),
+            Workload::PointSelect => self.point_select(recorder, began),
+            Workload::PointSelectPrepared => self.execute(recorder, began),
+            Workload::ReadWrite if self.step.is_multiple_of(4) => self.update(recorder, began),
+            Workload::ReadWrite => self.point_select(recorder, began),
             Workload::ReadOnlyTransaction => self.transaction(recorder, began),
-            _ => self.single(recorder, began),
+            Workload::Rows100k => self.large_result(recorder, began),
+            Workload::Connect => self.connect_once(recorder, began),
         };
         if let Err(error) = result {
             if !error.is_recoverable() {
-                self.connection = None;
+                self.main.connection = None;
+                self.prepared = None;
+                if let Some(write) = &mut self.write {
+                    write.connection = None;
+                }
             }
             recorder.fail(&error);
+            std::thread::sleep(BACKOFF);
         }
     }
 
-    fn single(&mut self, recorder: &mut Recorder<'_>, began: Instant) -> Result<(), ClientError> {
-        let id = self.point();
-        let write = self.workload == Workload::ReadWrite && self.step.is_multiple_of(4);
-        if self.connection.is_none() {
-            self.connect()?;
-        }
-        let (Some(connection), prepared) = (&mut self.connection, self.prepared) else { return Ok(()) };
-        let (class, reply) = match (self.workload, prepared) {
-            (Workload::Rows100k, _) => (Class::Read, connection.query("SELECT filler FROM wide")?),
-            (_, Some(statement)) => (Class::Read, connection.execute(statement, &[id as i64])?),
-            _ if write => {
-                let reply = connection.query(&format!("UPDATE point SET k = k + 1 WHERE id = {id}"))?;
-                recorder.record(Class::Write, began, reply);
-                return Ok(());
-            }
-            _ => (Class::Read, connection.query(&format!("SELECT c FROM point WHERE id = {id}"))?),
-        };
-        let wanted = if self.workload == Workload::Rows100k { WIDE_ROWS } else { 1 };
-        if reply.rows != wanted {
-            return Err(ClientError::Unsupported(format!("{} rows instead of {wanted}", reply.rows)));
-        }
-        recorder.record(class, began, reply);
+    fn point_select(&mut self, recorder: &mut Recorder<'_>, began: Instant) -> Result<(), ClientError> {
+        let sql = format!("SELECT c FROM point WHERE id = {}", self.point());
+        let reply = self.main.connection()?.query(&sql)?;
+        recorder.record(Class::Read, began, expect_rows(reply, 1)?);
         Ok(())
     }
 
-    fn transaction(&mut self, recorder: &mut Recorder<'_>, began: Instant) -> Result<(), ClientError> {
+    fn execute(&mut self, recorder: &mut Recorder<'_>, began: Instant) -> Result<(), ClientError> {
+        let id = self.point();
+        let connection = self.main.connection()?;
+        let statement = match self.prepared {
+            Some(statement) => statement,
+            None => *self.prepared.insert(connection.prepare("SELECT c FROM point WHERE id = ?")?),
+        };
+        let reply = connection.execute(statement, &[id as i64])?;
+        recorder.record(Class::Read, began, expect_rows(reply, 1)?);
+        Ok(())
+    }
+
+    fn update(&mut self, recorder: &mut Recorder<'_>, began: Instant) -> Result<(), ClientError> {
+        let sql = format!("UPDATE point SET k = k + 1 WHERE id = {}", self.point());
+        let reply = self.write.as_mut().unwrap_or(&mut self.main).connection()?.query(&sql)?;
+        recorder.record(Class::Write, began, reply);
+        Ok(())
+    }
+
+    fn transaction(&mut self, recorder: &mut Recorder<'_>, mut began: Instant) -> Result<(), ClientError> {
         let ids = [self.point(), self.point(), self.point(), self.point()];
-        if self.connection.is_none() {
-            self.connect()?;
-        }
-        let Some(connection) = &mut self.connection else { return Ok(()) };
         let selects = ids.map(|id| format!("SELECT c FROM point WHERE id = {id}"));
-        let mut began = began;
-        for sql in
-            ["START TRANSACTION READ ONLY"].into_iter().chain(selects.iter().map(String::as_str)).chain(["COMMIT"])
-        {
+        let connection = self.main.connection()?;
+        let statements = selects.iter().map(String::as_str);
+        for sql in ["START TRANSACTION READ ONLY"].into_iter().chain(statements).chain(["COMMIT"]) {
             let reply = connection.query(sql)?;
             began = recorder.record(Class::Read, began, reply);
         }
         Ok(())
     }
 
+    fn large_result(&mut self, recorder: &mut Recorder<'_>, began: Instant) -> Result<(), ClientError> {
+        let reply = self.main.connection()?.query("SELECT filler FROM wide")?;
+        recorder.record(Class::Read, began, expect_rows(reply, WIDE_ROWS)?);
+        Ok(())
+    }
+
     fn connect_once(&mut self, recorder: &mut Recorder<'_>, began: Instant) -> Result<(), ClientError> {
-        let id = self.point();
-        let mut connection = Connection::open(&self.endpoint)?;
-        let reply = connection.query(&format!("SELECT c FROM point WHERE id = {id}"))?;
+        let sql = format!("SELECT c FROM point WHERE id = {}", self.point());
+        let mut connection = Connection::open(&self.main.endpoint)?;
+        let reply = connection.query(&sql)?;
         connection.quit()?;
-        recorder.record(Class::Read, began, reply);
+        recorder.record(Class::Read, began, expect_rows(reply, 1)?);
         Ok(())
     }
 
@@ -184,11 +221,19 @@ impl Client {
     }
 }
 
-/// Makes the schema and its tables on a primary, unless they are there.
+fn expect_rows(reply: Reply, rows: u64) -> Result<Reply, ClientError> {
+    if reply.rows == rows {
+        Ok(reply)
+    } else {
+        Err(ClientError::Unsupported(format!("{} rows came instead of {rows}", reply.rows)))
+    }
+}
+
+/// Makes the schema and its tables on a primary, unless they are there; `wide`: with the rows of the large result.
 ///
 /// # Errors
 /// [`ClientError`].
-pub fn prepare(connection: &mut Connection) -> Result<Reply, ClientError> {
+pub fn prepare(connection: &mut Connection, wide: bool) -> Result<Reply, ClientError> {
     const DIGITS: &str = "(SELECT 0 d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 \
                           UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)";
     let numbers = format!(
@@ -205,10 +250,13 @@ pub fn prepare(connection: &mut Connection) -> Result<Reply, ClientError> {
         "CREATE TABLE IF NOT EXISTS wide (id INT NOT NULL PRIMARY KEY, filler VARCHAR(200) NOT NULL) ENGINE=InnoDB \
          CHARACTER SET ascii",
     )?;
-    connection.query(&format!(
+    let points = connection.query(&format!(
         "INSERT IGNORE INTO point SELECT n, 0, RPAD(SHA2(n, 256), 120, 'c'), RPAD(SHA2(n + 1, 256), 60, 'p') FROM {numbers} \
          WHERE n <= {POINTS}"
     ))?;
+    if !wide {
+        return Ok(points);
+    }
     connection.query(&format!(
         "INSERT IGNORE INTO wide SELECT n, RPAD(SHA2(n, 256), 200, 'f') FROM {numbers} WHERE n <= {WIDE_ROWS}"
     ))

@@ -35,6 +35,8 @@ pub struct ClusterOptions {
     pub max_connections: usize,
     /// Whether statements are counted by user (MySQL: performance_schema, which costs time and 180 MB a server).
     pub counting: bool,
+    /// Whether the large result's rows are made.
+    pub wide: bool,
 }
 
 /// Running servers, the primary first. Each has an address of its own (127.0.0.2, 127.0.0.3 …) and all have the same
@@ -75,18 +77,18 @@ impl Cluster {
             }
         }
         let mut cluster = Self { servers, version: String::new(), flavour: options.flavour };
-        cluster.replicate()?;
+        cluster.replicate(options.wide)?;
         Ok(cluster)
     }
 
-    fn replicate(&mut self) -> anyhow::Result<()> {
+    fn replicate(&mut self, wide: bool) -> anyhow::Result<()> {
         let Some((primary, replicas)) = self.servers.split_first_mut() else { return Ok(()) };
         primary.execute(accounts())?;
         let (host, port) = (primary.address.ip().to_string(), primary.address.port());
         for replica in replicas.iter_mut() {
             replica.execute(self.flavour.follow(&host, port))?;
         }
-        workload::prepare(primary.admin()?)?;
+        workload::prepare(primary.admin()?, wide)?;
         self.version = primary.value("SELECT VERSION()")?;
         for replica in replicas {
             replica.catch_up(primary)?;

@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         && let Some(target) = targets.first()
     {
         let endpoint = Endpoint { database: String::new(), ..target.endpoint.clone() };
-        workload::prepare(&mut Connection::open(&endpoint)?)?;
+        workload::prepare(&mut Connection::open(&endpoint)?, true)?;
     }
     let length = match arguments.count {
         Some(count) => Length::Steps(count),

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod compare;
+mod demo;
 mod load;
 mod relay;
 
@@ -22,6 +23,8 @@ enum Command {
     Load(load::Arguments),
     /// Start servers, a relay and the proxy, and measure them against each other
     Compare(compare::Arguments),
+    /// Show the proxy at work in front of real servers (see ./demo)
+    Demo(demo::Arguments),
     /// Copy bytes between clients and a server: the yardstick that proxies are compared with
     Relay(relay::Arguments),
 }
@@ -32,6 +35,7 @@ pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Load(arguments) => load::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Relay(arguments) => relay::run(&arguments),
     };
     match result {

@@ -62,7 +62,12 @@ pub fn start_relay(server: SocketAddr, folder: &Folder) -> anyhow::Result<Listen
 ///
 /// # Errors
 /// It does not start, or lets nobody in.
-pub fn start_proxy(program: &Path, cluster: &Cluster, login: &Endpoint, folder: &Folder) -> anyhow::Result<Listening> {
+pub fn start_one_worker(
+    program: &Path,
+    cluster: &Cluster,
+    login: &Endpoint,
+    folder: &Folder,
+) -> anyhow::Result<Listening> {
     let address = SocketAddr::new(LOCALHOST, free_port(&[LOCALHOST])?);
     let password = folder.join("monitor-password");
     std::fs::write(&password, MONITOR)?;
@@ -76,13 +81,28 @@ pub fn start_proxy(program: &Path, cluster: &Cluster, login: &Endpoint, folder: 
     }
     arguments.extend(["--monitor-user", MONITOR, "--monitor-password-file"].map(str::to_owned));
     arguments.push(password.display().to_string());
+    start(program, arguments, address, login, folder)
+}
+
+/// Starts the proxy, and waits until `login` (at `address`) can write, which tells that the primary is known as such.
+///
+/// # Errors
+/// It does not start, or lets nobody in.
+pub fn start<I>(
+    program: &Path,
+    arguments: I,
+    address: SocketAddr,
+    login: &Endpoint,
+    folder: &Folder,
+) -> anyhow::Result<Listening>
+where
+    I: IntoIterator<Item = String>,
+{
     let mut child = Child::start("rolecall", program, arguments, &folder.join("rolecall.log"))?;
     let login = Endpoint { address: address.to_string(), ..login.clone() };
     let mut last = None;
     let ready = child.wait_until(Duration::from_secs(20), || {
-        // A write that changes nothing tells that the primary is known as such.
-        let tried =
-            Connection::open(&login).and_then(|mut connection| connection.query("DELETE FROM point WHERE id = 0"));
+        let tried = Connection::open(&login).and_then(|mut session| session.query("DELETE FROM point WHERE id = 0"));
         last = tried.err();
         last.is_none()
     });

@@ -47,13 +47,13 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> anyhow::Result<
     progress("starting a primary and a replica");
     let folder = Folder::new("compare")?;
     let cluster_options =
-        ClusterOptions { flavour: Flavour::Mysql, replicas: 1, max_connections: 300, counting: false };
+        ClusterOptions { flavour: Flavour::Mysql, replicas: 1, max_connections: 300, counting: false, wide: true };
     let cluster = Cluster::start(&cluster_options, &folder)?;
     cluster.warm_logins()?;
     // Reads go to the replica, whichever way: the same server does the same work for all targets.
     let direct = cluster.servers[1].endpoint(APPLICATION, APPLICATION, SCHEMA);
     let relay = proxy::start_relay(cluster.servers[1].address, &folder)?;
-    let rolecall = proxy::start_proxy(&program, &cluster, &direct, &folder)?;
+    let rolecall = proxy::start_one_worker(&program, &cluster, &direct, &folder)?;
     let through = |name: &str, listening: &proxy::Listening| Target {
         name: name.to_owned(),
         endpoint: crate::client::Endpoint { address: listening.address.to_string(), ..direct.clone() },

@@ -120,6 +120,12 @@ impl Load {
         Ok(Self { clients: clients.collect::<Result<_, _>>()? })
     }
 
+    /// These clients.
+    #[must_use]
+    pub const fn of(clients: Vec<Client>) -> Self {
+        Self { clients }
+    }
+
     /// Runs one round; `live` counts on while it runs.
     pub fn round(&mut self, plan: Plan, live: &Live) -> Round {
         let began = Instant::now();

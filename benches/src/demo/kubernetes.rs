@@ -1,0 +1,5 @@
+//! stub
+use super::{Options, Screen};
+pub(super) fn run(_options: &Options, _screen: Screen) -> anyhow::Result<bool> {
+    anyhow::bail!("not yet")
+}
