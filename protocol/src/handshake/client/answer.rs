@@ -60,7 +60,7 @@ pub(super) fn answer(
         }
         AuthPlugin::Sha256Password => {
             let scramble = scramble(data)?;
-            let reply = match full(login, password, &scramble, channel, rsa)? {
+            let reply = match full(login, plugin, password, &scramble, channel, rsa)? {
                 // sha256_password asks with another byte than caching_sha2_password does.
                 Full::AskForKey => vec![REQUEST_PUBLIC_KEY_SHA256],
                 Full::Send(payload) => payload,
@@ -92,13 +92,13 @@ pub(super) fn answer_more(
     match content {
         [FAST_AUTH_SUCCESS] if caching => Ok(Answer::Read),
         [PERFORM_FULL_AUTHENTICATION] if caching => {
-            Ok(Answer::Send(match full(login, password(&login.credential)?, scramble, channel, rsa)? {
+            Ok(Answer::Send(match full(login, plugin, password(&login.credential)?, scramble, channel, rsa)? {
                 Full::AskForKey => vec![REQUEST_PUBLIC_KEY],
                 Full::Send(payload) => payload,
             }))
         }
         public_key if public_key.starts_with(PEM_START) && (caching || plugin == AuthPlugin::Sha256Password) => {
-            if channel.is_private() || login.server_key != ServerKey::Ask {
+            if way(login, plugin, channel) != Way::AskForKey {
                 return Err(ProtocolError::IllegalMoment { what: "a public key that nobody asked for" });
             }
             let password = password(&login.credential)?;
@@ -116,21 +116,43 @@ enum Full {
     AskForKey,
 }
 
+/// How the password itself may travel.
+#[derive(PartialEq, Eq)]
+enum Way<'a> {
+    Clear,
+    Encrypted(&'a [u8]),
+    AskForKey,
+    Forbidden,
+}
+
+fn way(login: &Login, plugin: AuthPlugin, channel: ServerChannel) -> Way<'_> {
+    match (channel, &login.server_key) {
+        (ServerChannel::VerifiedTls | ServerChannel::UnverifiedTls, _) => Way::Clear,
+        (ServerChannel::Local, _) if plugin == AuthPlugin::CachingSha2Password => Way::Clear,
+        (ServerChannel::Local | ServerChannel::Plain, ServerKey::Pinned(public_key)) => Way::Encrypted(public_key),
+        // sha256_password takes a clear password inside TLS only (MySQL 9.7); nobody is in the middle of a socket.
+        (ServerChannel::Local, _) | (ServerChannel::Plain, ServerKey::Ask) => Way::AskForKey,
+        (ServerChannel::Plain, ServerKey::Refuse) => Way::Forbidden,
+    }
+}
+
 fn full(
     login: &Login,
+    plugin: AuthPlugin,
     password: &Password,
     scramble: &[u8],
     channel: ServerChannel,
     rsa: &dyn RsaEncrypt,
 ) -> Result<Full, ProtocolError> {
-    if channel.is_private() || password.expose().is_empty() {
+    if password.expose().is_empty() {
         // An empty password is a lone NUL everywhere.
         return Ok(Full::Send(terminated(password)));
     }
-    match &login.server_key {
-        ServerKey::Pinned(public_key) => encrypted(public_key, password, scramble, rsa).map(Full::Send),
-        ServerKey::Ask => Ok(Full::AskForKey),
-        ServerKey::Refuse => Err(ProtocolError::NotSupported {
+    match way(login, plugin, channel) {
+        Way::Clear => Ok(Full::Send(terminated(password))),
+        Way::Encrypted(public_key) => encrypted(public_key, password, scramble, rsa).map(Full::Send),
+        Way::AskForKey => Ok(Full::AskForKey),
+        Way::Forbidden => Err(ProtocolError::NotSupported {
             what: "full authentication in a plain channel; use TLS towards the server, pin its public key, or allow \
                    asking it for the key",
         }),

@@ -86,14 +86,6 @@ pub enum ServerChannel {
     VerifiedTls,
 }
 
-impl ServerChannel {
-    /// Whether a password may travel in full authentication.
-    #[must_use]
-    pub const fn is_private(self) -> bool {
-        !matches!(self, Self::Plain)
-    }
-}
-
 /// A finished login.
 #[derive(Debug, Clone)]
 pub struct Established {

@@ -158,6 +158,16 @@ fn full_authentication_in_a_plain_channel_follows_the_key_policy() {
 }
 
 #[test]
+fn a17_sha256_password_wants_rsa_on_a_unix_socket_too() {
+    let mut handshake = answered(Login { private_channel: true, ..login() });
+    let switch = AuthSwitchRequest::encode("sha256_password", &FRESH);
+    assert_eq!(sent(handshake.handle(&switch, &VisibleKey)), [1]);
+    assert_eq!(sent(handshake.handle(&more(PEM), &VisibleKey)), under(PEM, &FRESH));
+    let mut handshake = answered_in_tls(login(), false);
+    assert_eq!(sent(handshake.handle(&switch, &VisibleKey)), b"secret\0");
+}
+
+#[test]
 fn a11_the_server_may_switch_and_each_plugin_answers_its_own_way() {
     let switch =
         |plugin: &str, login: Login| answered(login).handle(&AuthSwitchRequest::encode(plugin, &FRESH), &VisibleKey);
