@@ -73,7 +73,16 @@ impl Flavour {
         }
     }
 
-    /// Statements that end being a replica.
+    /// Statements that stop following a server, for another one to follow.
+    #[must_use]
+    pub const fn unfollow(self) -> &'static [&'static str] {
+        match self {
+            Self::Mysql => &["STOP REPLICA"],
+            Self::Mariadb => &["STOP SLAVE"],
+        }
+    }
+
+    /// Statements that make a replica a primary.
     #[must_use]
     pub const fn lead(self) -> &'static [&'static str] {
         match self {

@@ -3,6 +3,7 @@
 mod child;
 mod flavour;
 mod folder;
+mod kubernetes;
 mod port;
 mod server;
 mod setup;
@@ -12,6 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 pub use child::Child;
 pub use flavour::Flavour;
 pub use folder::Folder;
+pub use kubernetes::Kubernetes;
 pub use port::{free_port, port_or_free};
 pub use server::{Counted, Server};
 pub use setup::{environment, repository};

@@ -73,13 +73,13 @@ pub fn start_one_worker(
     std::fs::write(&password, MONITOR)?;
     let configuration = folder.join("rolecall.yaml");
     // One thread to compare with one thread; TLS towards servers would hide what the rest costs.
-    std::fs::write(&configuration, "workers: 1\nserver_tls:\n  mode: \"off\"\n")?;
+    std::fs::write(&configuration, "backend:\n  tls:\n    mode: \"off\"\n  public_key:\n    ask: true\n")?;
     let mut arguments = vec!["proxy".to_owned(), "--config".to_owned(), configuration.display().to_string()];
     arguments.extend(["--listen".to_owned(), address.to_string()]);
     for server in &cluster.servers {
         arguments.extend(["--backend".to_owned(), server.address.to_string()]);
     }
-    arguments.extend(["--monitor-user", MONITOR, "--monitor-password-file"].map(str::to_owned));
+    arguments.extend(["--workers", "1", "--monitor-user", MONITOR, "--monitor-password-file"].map(str::to_owned));
     arguments.push(password.display().to_string());
     start(program, arguments, address, login, folder)
 }
