@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rolecall_protocol::auth::Credential;
 use rolecall_protocol::compression::Algorithm;
-use rolecall_protocol::handshake::{ClientHandshake, ClientStep, Established, Login, ServerKey};
+use rolecall_protocol::handshake::{ClientHandshake, ClientStep, Established, Greeting, Login, ServerKey};
 use rolecall_protocol::response::ErrPacket;
 use rolecall_protocol::wire::Put;
 use rolecall_protocol::{Capabilities, MariadbCapabilities, ProtocolError};
@@ -93,13 +93,25 @@ impl Connector {
     /// # Errors
     /// [`ConnectError`]; nothing has been executed.
     pub async fn connect(&self, server: &Arc<Server>, identity: &Identity) -> Result<Connection, ConnectError> {
+        self.connect_with_greeting(server, identity).await.map(|(connection, _)| connection)
+    }
+
+    /// The same, with the server's greeting.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; nothing has been executed.
+    pub async fn connect_with_greeting(
+        &self,
+        server: &Arc<Server>,
+        identity: &Identity,
+    ) -> Result<(Connection, Greeting), ConnectError> {
         match tokio::time::timeout(self.timeout, self.log_in(server, identity)).await {
             Ok(result) => result,
             Err(_) => Err(ConnectError::TimedOut(self.timeout)),
         }
     }
 
-    async fn log_in(&self, server: &Arc<Server>, identity: &Identity) -> Result<Connection, ConnectError> {
+    async fn log_in(&self, server: &Arc<Server>, identity: &Identity) -> Result<(Connection, Greeting), ConnectError> {
         let stream = Stream::connect(&server.address).await?;
         stream.tune(self.liveness)?;
         let mut machine = ClientHandshake::new(self.login(identity, stream.is_private()));
@@ -135,7 +147,8 @@ impl Connector {
         if let Some(algorithm) = self.negotiated_compression(&established) {
             transport.start_compression(algorithm);
         }
-        Ok(Connection::new(Arc::clone(server), transport, *established, identity.schema.clone()))
+        let greeting = established.greeting.clone();
+        Ok((Connection::new(Arc::clone(server), transport, *established, identity.schema.clone()), greeting))
     }
 
     fn login(&self, identity: &Identity, private_channel: bool) -> Login {

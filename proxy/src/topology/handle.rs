@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
-use rolecall_router::topology::{ServerId, Topology};
+use rolecall_router::topology::{ServerId, ServerReport, Topology};
 use tokio::sync::{mpsc, watch};
+
+use super::source::SourceHealth;
 
 /// Reports that may wait for the prober; more than this many at once say nothing new.
 const REPORTS: usize = 256;
@@ -20,12 +22,24 @@ pub enum ServerError {
     RefusesWrites,
 }
 
+/// What is known beyond the snapshot, for readiness, metrics and people.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    /// Every server's label, health and last answer.
+    pub servers: Vec<ServerReport>,
+    /// How the source of servers is doing.
+    pub source: SourceHealth,
+    /// What the account that asks the servers may not see, and what that costs. Empty when all is seen.
+    pub missing: Vec<String>,
+}
+
 /// Read access to the current snapshot; clones are cheap, workers keep one each.
 #[derive(Debug, Clone)]
 pub struct TopologyHandle {
     current: Arc<ArcSwap<Topology>>,
     generation: watch::Receiver<u64>,
     reports: mpsc::Sender<(ServerId, ServerError)>,
+    observed: Arc<ArcSwap<Observed>>,
 }
 
 /// Write access: one task publishes snapshots and receives reports.
@@ -35,6 +49,7 @@ pub struct TopologyPublisher {
     generation: watch::Sender<u64>,
     /// Reports from sessions, for immediate probes.
     pub reports: mpsc::Receiver<(ServerId, ServerError)>,
+    observed: Arc<ArcSwap<Observed>>,
 }
 
 impl TopologyHandle {
@@ -44,14 +59,22 @@ impl TopologyHandle {
         let current = Arc::new(ArcSwap::from_pointee(Topology::empty()));
         let (generation, seen) = watch::channel(0);
         let (sender, receiver) = mpsc::channel(REPORTS);
-        let handle = Self { current: Arc::clone(&current), generation: seen, reports: sender };
-        (handle, TopologyPublisher { current, generation, reports: receiver })
+        let observed = Arc::new(ArcSwap::from_pointee(Observed::default()));
+        let handle =
+            Self { current: Arc::clone(&current), generation: seen, reports: sender, observed: Arc::clone(&observed) };
+        (handle, TopologyPublisher { current, generation, reports: receiver, observed })
     }
 
     /// The current snapshot; no lock, no wait.
     #[must_use]
     pub fn load(&self) -> Guard<Arc<Topology>> {
         self.current.load()
+    }
+
+    /// What is known beyond the snapshot; at most a probe's interval old.
+    #[must_use]
+    pub fn observed(&self) -> Arc<Observed> {
+        self.observed.load_full()
     }
 
     /// Waits until the snapshot is newer than `generation`. Cancel safe.
@@ -70,6 +93,11 @@ impl TopologyHandle {
 }
 
 impl TopologyPublisher {
+    /// Makes `observed` what [`TopologyHandle::observed`] returns.
+    pub fn observe(&self, observed: Observed) {
+        self.observed.store(Arc::new(observed));
+    }
+
     /// Makes `topology` the current snapshot.
     pub fn publish(&self, topology: Topology) {
         let generation = topology.generation;

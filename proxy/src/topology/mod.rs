@@ -1,5 +1,29 @@
-//! What is believed about the servers, kept up to date.
+//! What is believed about the servers, kept up to date on a thread of its own.
+//!
+//! ```text
+//!   fixed list │ kubernetes (watch ──► Index) ──► endpoints ──┐
+//!   prober: a task and a login for each server ──► outcomes ──┼──► Task (Fusion) ──► TopologyHandle (arc-swap)
+//!   sessions: report(server, error) ─────────────────────────┘
+//! ```
 
+mod catalogue;
 mod handle;
+mod index;
+mod kubernetes;
+mod login;
+mod pod;
+mod probe;
+mod prober;
+mod source;
+mod task;
+mod thread;
 
-pub use handle::{ServerError, TopologyHandle, TopologyPublisher};
+pub use handle::{Observed, ServerError, TopologyHandle, TopologyPublisher};
+pub use index::{Index, PodEntry};
+pub use kubernetes::KubernetesOptions;
+pub use login::Monitor;
+pub use pod::RoleLabel;
+pub use prober::Pace;
+pub use source::{Source, SourceHealth};
+pub use task::TopologyOptions;
+pub use thread::{Controls, TopologyThread};

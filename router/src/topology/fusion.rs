@@ -110,6 +110,11 @@ impl Fusion {
         }
     }
 
+    /// Judges by other settings from the next event on.
+    pub fn set_settings(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
     /// The snapshot as of the last event.
     #[must_use]
     pub const fn topology(&self) -> &Topology {

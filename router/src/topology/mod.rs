@@ -15,6 +15,7 @@ mod endpoint;
 mod facts;
 mod fusion;
 mod inquiry;
+pub mod inventory;
 mod offer;
 mod snapshot;
 mod verdict;

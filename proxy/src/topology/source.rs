@@ -1,0 +1,112 @@
+//! Where servers come from, and how a source tells of them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use rolecall_router::topology::{Address, Endpoint};
+use tokio::sync::watch;
+
+use super::kubernetes::{self, KubernetesOptions};
+
+/// Where servers come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A list that does not change; the servers' own word tells the roles.
+    Fixed(Vec<Address>),
+    /// Pods; their labels and the servers' own word tell the roles.
+    Kubernetes(KubernetesOptions),
+}
+
+/// How the source is doing, for metrics and readiness.
+#[derive(Debug, Clone, Default)]
+pub struct SourceHealth {
+    /// When it last said something that was not an error.
+    pub last_event: Option<Instant>,
+    /// The error since then, if any.
+    pub error: Option<String>,
+}
+
+/// The sending side of a source: whole sets of endpoints; only the latest counts.
+#[derive(Debug, Clone)]
+pub struct SourceSender {
+    endpoints: watch::Sender<Option<Vec<Endpoint>>>,
+    health: Arc<Mutex<SourceHealth>>,
+}
+
+/// The receiving side of a source; dropping it ends the source.
+#[derive(Debug)]
+pub struct SourceReceiver {
+    endpoints: watch::Receiver<Option<Vec<Endpoint>>>,
+    health: Arc<Mutex<SourceHealth>>,
+    task: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Source {
+    /// Starts the source on the current runtime.
+    #[must_use]
+    pub fn start(&self) -> SourceReceiver {
+        let (endpoints, receiver) = watch::channel(None);
+        let health = Arc::new(Mutex::new(SourceHealth::default()));
+        let sender = SourceSender { endpoints, health: Arc::clone(&health) };
+        let task = match self {
+            Self::Fixed(addresses) => {
+                sender.heard();
+                sender.endpoints(addresses.iter().cloned().map(Endpoint::fixed).collect());
+                None
+            }
+            Self::Kubernetes(options) => Some(tokio::spawn(kubernetes::watch(options.clone(), sender))),
+        };
+        SourceReceiver { endpoints: receiver, health, task }
+    }
+}
+
+impl SourceSender {
+    /// The whole set of servers; false when nobody listens any more.
+    pub fn endpoints(&self, endpoints: Vec<Endpoint>) -> bool {
+        self.endpoints.send(Some(endpoints)).is_ok()
+    }
+
+    /// Something other than an error was heard now.
+    pub fn heard(&self) {
+        *lock(&self.health) = SourceHealth { last_event: Some(Instant::now()), error: None };
+    }
+
+    /// The source is interrupted; what it said stays.
+    pub fn failed(&self, error: String) {
+        lock(&self.health).error = Some(error);
+    }
+}
+
+impl SourceReceiver {
+    /// Waits for another set of servers. Cancel safe; pending for ever when the source has ended.
+    pub async fn changed(&mut self) -> Vec<Endpoint> {
+        loop {
+            if self.endpoints.changed().await.is_err() {
+                // A fixed list has said all it has to say.
+                std::future::pending::<()>().await;
+            }
+            if let Some(endpoints) = self.endpoints.borrow_and_update().clone() {
+                return endpoints;
+            }
+        }
+    }
+
+    /// How the source is doing.
+    #[must_use]
+    pub fn health(&self) -> SourceHealth {
+        lock(&self.health).clone()
+    }
+}
+
+impl Drop for SourceReceiver {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+fn lock(health: &Mutex<SourceHealth>) -> std::sync::MutexGuard<'_, SourceHealth> {
+    // Plain values: a panic elsewhere leaves them whole.
+    health.lock().unwrap_or_else(PoisonError::into_inner)
+}
