@@ -1,1 +1,37 @@
 //! Harness for tests against real servers.
+//!
+//! ```text
+//!   Stage (one per flavour and process)
+//!     ReplicaSet: primary, two replicas ── Server (a process that ends with this one)
+//!     Proxy: the `rolecall` binary in front of them
+//!   Trial: one case, run by a raw::Client straight at the primary and through the proxy; the packets are compared
+//! ```
+//!
+//! `tests/setup/environment` says where the servers are. Nothing here is fit for use outside tests: it panics where
+//! something is not as a test needs it.
+
+pub mod raw;
+
+mod counters;
+mod environment;
+mod flavour;
+mod ports;
+mod process;
+mod proxy;
+mod replica_set;
+mod server;
+mod stage;
+mod transcript;
+mod trial;
+
+pub use counters::{Counters, StatementCounts};
+pub use environment::{server_program, tests_folder};
+pub use flavour::Flavour;
+pub use ports::free_port;
+pub use process::GuardedProcess;
+pub use proxy::{Proxy, ProxyOptions};
+pub use replica_set::ReplicaSet;
+pub use server::{Server, ServerOptions};
+pub use stage::Stage;
+pub use transcript::{Event, Transcript};
+pub use trial::{Run, Trial};

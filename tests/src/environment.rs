@@ -1,0 +1,49 @@
+//! Where `tests/setup/install` has put the servers.
+
+use std::path::PathBuf;
+
+use crate::Flavour;
+
+/// A flavour's server program and the data folder to copy for each server.
+///
+/// # Panics
+/// Where it is not installed; the message says how to install it.
+#[must_use]
+pub fn server_program(flavour: Flavour) -> (PathBuf, PathBuf) {
+    let (program, template, default_program, default_template) = match flavour {
+        Flavour::Mysql => ("ROLECALL_MYSQLD", "ROLECALL_MYSQL_TEMPLATE", "bin/mysqld", "mysql-data-template"),
+        Flavour::Mariadb10 => (
+            "ROLECALL_MARIADBD_10_11",
+            "ROLECALL_MARIADB_TEMPLATE_10_11",
+            "bin/mariadbd-10.11",
+            "mariadb-data-template-10.11",
+        ),
+        Flavour::Mariadb11 => (
+            "ROLECALL_MARIADBD_11_8",
+            "ROLECALL_MARIADB_TEMPLATE_11_8",
+            "bin/mariadbd-11.8",
+            "mariadb-data-template-11.8",
+        ),
+    };
+    let path = |variable: &str, default: &str| {
+        let path = std::env::var_os(variable).map_or_else(|| cache().join(default), PathBuf::from);
+        assert!(path.exists(), "{} is missing: run tests/setup/install, or set {variable}", path.display());
+        path
+    };
+    (path(program, default_program), path(template, default_template))
+}
+
+/// The folder `tests/` of the checkout.
+#[must_use]
+pub fn tests_folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn cache() -> PathBuf {
+    if let Some(cache) = std::env::var_os("ROLECALL_CACHE") {
+        return cache.into();
+    }
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into())).join(".cache");
+    base.unwrap_or_else(home).join("rolecall")
+}

@@ -1,0 +1,201 @@
+//! The `rolecall` binary in front of servers.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::raw::{Client, LoginOptions};
+use crate::{GuardedProcess, Server, free_port};
+
+/// How a proxy differs from the usual one.
+#[derive(Debug, Clone, Default)]
+pub struct ProxyOptions {
+    /// Addresses of its servers.
+    pub backends: Vec<SocketAddr>,
+    /// YAML that is appended to its configuration.
+    pub configuration: String,
+    /// More options for its command line.
+    pub more: Vec<String>,
+}
+
+/// A running proxy.
+pub struct Proxy {
+    address: SocketAddr,
+    admin: SocketAddr,
+    log: PathBuf,
+    process: GuardedProcess,
+}
+
+impl Proxy {
+    /// Starts a proxy in front of `servers` and waits until it greets clients.
+    ///
+    /// # Panics
+    /// Where it does not, with its log.
+    #[must_use]
+    pub fn start<'a>(servers: impl IntoIterator<Item = &'a Server>, options: &ProxyOptions) -> Self {
+        let mut options = options.clone();
+        options.backends.extend(servers.into_iter().map(Server::address));
+        for _ in 0..5 {
+            if let Some(proxy) = Self::try_start(&options) {
+                return proxy;
+            }
+        }
+        panic!("five ports were taken just before the proxy started");
+    }
+
+    fn try_start(options: &ProxyOptions) -> Option<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("rolecall-tests-{}", std::process::id()));
+        let folder = folder.join(format!("proxy-{number}"));
+        std::fs::create_dir_all(&folder).expect("the temporary folder is writable");
+        let password_file = folder.join("monitor-password");
+        std::fs::write(&password_file, Server::PASSWORD).expect("the folder is writable");
+        let configuration = folder.join("rolecall.yaml");
+        std::fs::write(&configuration, format!("{CONFIGURATION}{}", options.configuration)).expect("writable");
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port(Ipv4Addr::LOCALHOST)));
+        let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port(Ipv4Addr::LOCALHOST)));
+        let mut arguments = vec![
+            "proxy".to_owned(),
+            format!("--config={}", configuration.display()),
+            format!("--listen={address}"),
+            format!("--admin={admin}"),
+            "--monitor-user=monitor".to_owned(),
+            format!("--monitor-password-file={}", password_file.display()),
+        ];
+        arguments.extend(options.backends.iter().map(|backend| format!("--backend={backend}")));
+        arguments.extend(options.more.iter().cloned());
+        let log = folder.join("log");
+        let process = GuardedProcess::start(&binary(), &arguments, &log, &folder);
+        let proxy = Self { address, admin, log, process };
+        proxy.wait_until_ready().then_some(proxy)
+    }
+
+    fn wait_until_ready(&self) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if TcpStream::connect(self.address).is_ok() {
+                // A greeting comes once the servers were asked; an ERR in its place is a test's business.
+                let mut client = Client::connect(self.address).expect("the proxy listens");
+                let _ = client.read_greeting();
+                return true;
+            }
+            let log = self.log();
+            if !self.process.is_running() && log.contains("in use") {
+                return false;
+            }
+            assert!(self.process.is_running(), "the proxy ended:\n{log}");
+            assert!(Instant::now() < deadline, "the proxy does not listen on {}:\n{log}", self.address);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub const fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// All of its log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// Checks that nothing in it has panicked.
+    ///
+    /// # Panics
+    /// Where something has.
+    pub fn expect_no_panic(&self) {
+        let log = self.log();
+        if let Some(at) = log.find("panicked") {
+            panic!("the proxy panicked: {}", &log[at.saturating_sub(300)..(at + 1000).min(log.len())]);
+        }
+        assert!(self.process.is_running(), "the proxy ended:\n{log}");
+    }
+
+    /// A page of the admin address.
+    ///
+    /// # Panics
+    /// Where there is no answer.
+    #[must_use]
+    pub fn admin(&self, path: &str) -> (u16, String) {
+        use std::io::{Read, Write};
+        let mut socket = TcpStream::connect(self.admin).expect("the admin address answers");
+        socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a time-out");
+        write!(socket, "GET {path} HTTP/1.1\r\nHost: proxy\r\nConnection: close\r\n\r\n").expect("a request");
+        let mut answer = String::new();
+        let _ = socket.read_to_string(&mut answer);
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_default();
+        (status, body.to_owned())
+    }
+
+    /// A page of the admin address as JSON.
+    ///
+    /// # Panics
+    /// Where it is none.
+    #[must_use]
+    pub fn admin_json(&self, path: &str) -> serde_json::Value {
+        let (status, body) = self.admin(path);
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path} ({status}): {error}: {body}"))
+    }
+
+    /// Logs in through it.
+    ///
+    /// # Panics
+    /// Where that fails.
+    #[must_use]
+    pub fn login(&self, options: &LoginOptions) -> Client {
+        Client::login(self.address, options)
+            .unwrap_or_else(|error| panic!("{} through the proxy: {error}\n{}", options.user, self.log()))
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, signal: &str) {
+        self.process.signal(signal);
+    }
+
+    /// Ends it by SIGTERM; its exit status and its log.
+    #[must_use]
+    pub fn stop(mut self) -> (Option<i32>, String) {
+        // The folder goes with the process: read the log while it is open.
+        let log = std::fs::File::open(&self.log);
+        self.process.signal("TERM");
+        let status = self.process.wait();
+        let mut text = String::new();
+        if let Ok(mut log) = log {
+            use std::io::Read;
+            let mut bytes = Vec::new();
+            let _ = log.read_to_end(&mut bytes);
+            text = String::from_utf8_lossy(&bytes).into_owned();
+        }
+        (status, text)
+    }
+}
+
+/// The binary: `ROLECALL_BIN`, or what this build has made.
+fn binary() -> PathBuf {
+    if let Some(binary) = std::env::var_os("ROLECALL_BIN") {
+        return binary.into();
+    }
+    let own = std::env::current_exe().expect("a program");
+    let folder = own.parent().and_then(|deps| deps.parent()).expect("target/PROFILE/deps");
+    let binary = folder.join("rolecall");
+    assert!(
+        binary.exists(),
+        "{} is missing: run `cargo build -p rolecall`, or name the binary in ROLECALL_BIN",
+        binary.display()
+    );
+    binary
+}
+
+// Tests run in parallel from one address, and log in by plain connections whose server side is TLS.
+const CONFIGURATION: &str = "limits:\n  unauthenticated_per_address: 512\n";

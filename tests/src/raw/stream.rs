@@ -1,0 +1,173 @@
+//! The client's socket: plain or TLS, compressed or not.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rolecall_protocol::compression::Algorithm;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+
+use super::compression::CompressedLeg;
+
+/// A blocking connection; reads end with an error after [`Stream::PATIENCE`], so that no test hangs.
+#[derive(Debug)]
+pub struct Stream {
+    socket: TcpStream,
+    tls: Option<Box<StreamOwned<ClientConnection, TcpStream>>>,
+    compression: Option<CompressedLeg>,
+    inbox: Vec<u8>,
+    at: usize,
+}
+
+impl Stream {
+    /// How long a read waits.
+    pub const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn connect(address: SocketAddr) -> io::Result<Self> {
+        let socket = TcpStream::connect_timeout(&address, Duration::from_secs(10))?;
+        Self::over(socket)
+    }
+
+    /// Takes over a connected socket.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn over(socket: TcpStream) -> io::Result<Self> {
+        socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(Self::PATIENCE))?;
+        socket.set_write_timeout(Some(Self::PATIENCE))?;
+        Ok(Self { socket, tls: None, compression: None, inbox: Vec::new(), at: 0 })
+    }
+
+    /// The socket below.
+    #[must_use]
+    pub const fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    /// Starts TLS.
+    ///
+    /// # Errors
+    /// Where the peer refuses the TLS handshake.
+    ///
+    /// # Panics
+    /// Where bytes were received already that would have come before TLS.
+    pub fn start_tls(&mut self, config: Arc<ClientConfig>) -> io::Result<()> {
+        assert_eq!(self.at, self.inbox.len(), "bytes in clear before TLS");
+        let name = ServerName::try_from("localhost").expect("a host name");
+        let connection = ClientConnection::new(config, name).map_err(io::Error::other)?;
+        let mut tls = StreamOwned::new(connection, self.socket.try_clone()?);
+        while tls.conn.is_handshaking() {
+            tls.conn.complete_io(&mut tls.sock)?;
+        }
+        self.tls = Some(Box::new(tls));
+        Ok(())
+    }
+
+    /// What was agreed: for example `TLSv1_3`.
+    #[must_use]
+    pub fn tls_version(&self) -> Option<String> {
+        self.tls.as_ref()?.conn.protocol_version().map(|version| format!("{version:?}"))
+    }
+
+    /// Compresses from now on.
+    pub fn start_compression(&mut self, algorithm: Algorithm) {
+        self.compression = Some(CompressedLeg::new(algorithm));
+    }
+
+    /// Sends `bytes` in one write; `new_command` starts compressed sequence ids anew.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn send(&mut self, bytes: &[u8], new_command: bool) -> io::Result<()> {
+        match &mut self.compression {
+            Some(compression) => {
+                let frames = compression.compress(bytes, new_command);
+                self.send_below_compression(&frames)
+            }
+            None => self.send_below_compression(bytes),
+        }
+    }
+
+    /// Sends bytes as they are, inside TLS where there is TLS.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn send_below_compression(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.tls {
+            Some(tls) => {
+                tls.write_all(bytes)?;
+                tls.flush()
+            }
+            None => self.socket.write_all(bytes),
+        }
+    }
+
+    /// Takes exactly `count` bytes. `Ok(None)`: the peer closed before them.
+    ///
+    /// # Errors
+    /// The system's, a time-out among them.
+    pub fn take(&mut self, count: usize) -> io::Result<Option<Vec<u8>>> {
+        while self.inbox.len() - self.at < count {
+            if !self.fill()? {
+                return Ok(None);
+            }
+        }
+        let taken = self.inbox[self.at..self.at + count].to_vec();
+        self.at += count;
+        if self.at == self.inbox.len() {
+            self.inbox.clear();
+            self.at = 0;
+        } else if self.at > 1 << 20 {
+            self.inbox.drain(..self.at);
+            self.at = 0;
+        }
+        Ok(Some(taken))
+    }
+
+    /// Reads and forgets all bytes until the peer closes; gives them.
+    ///
+    /// # Errors
+    /// A time-out: the peer did not close.
+    pub fn take_until_close(&mut self) -> io::Result<Vec<u8>> {
+        while self.fill()? {}
+        Ok(self.inbox.split_off(self.at))
+    }
+
+    /// Closes one direction or both at once.
+    pub fn shutdown(&self, how: Shutdown) {
+        let _ = self.socket.shutdown(how);
+    }
+
+    fn fill(&mut self) -> io::Result<bool> {
+        let mut buffer = [0; 64 * 1024];
+        let got = match &mut self.tls {
+            Some(tls) => tls.read(&mut buffer),
+            None => self.socket.read(&mut buffer),
+        };
+        let count = match got {
+            Ok(count) => count,
+            Err(error) if is_end(&error) => 0,
+            Err(error) => return Err(error),
+        };
+        match &mut self.compression {
+            Some(compression) => compression.decompress(&buffer[..count], &mut self.inbox),
+            None => self.inbox.extend_from_slice(&buffer[..count]),
+        }
+        Ok(count > 0)
+    }
+}
+
+/// A reset counts as a close: servers that close with unread bytes cause one.
+fn is_end(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionAborted
+    )
+}

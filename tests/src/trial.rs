@@ -1,0 +1,284 @@
+//! One case: the same steps straight at the primary and through the proxy.
+
+use std::sync::Arc;
+
+use rolecall_protocol::Capabilities;
+
+use crate::raw::{Client, LoginOptions, Packet, Part};
+use crate::transcript::Transcript;
+use crate::{Flavour, Stage};
+
+type Mask = Box<dyn Fn(&mut Packet)>;
+
+/// A case with a schema and an account of its own, both named after it.
+pub struct Trial {
+    stage: Arc<Stage>,
+    name: String,
+    setup: Vec<String>,
+    options: LoginOptions,
+    masks: Vec<Mask>,
+    settle: bool,
+}
+
+/// One run of a case's steps.
+pub struct Run {
+    stage: Arc<Stage>,
+    /// The connection that is compared.
+    pub client: Client,
+    /// The case's schema and user.
+    pub name: String,
+    /// Whether this run goes through the proxy.
+    pub proxied: bool,
+    options: LoginOptions,
+    settle: bool,
+}
+
+impl Trial {
+    /// A case; `name` is at most 32 letters, digits and underscores, and no other test's.
+    #[must_use]
+    pub fn new(stage: &Arc<Stage>, name: &str) -> Self {
+        assert!(name.len() <= 32, "{name} is no user's name");
+        let mut options = LoginOptions::new(name, Self::PASSWORD).database(name);
+        if stage.flavour().is_mariadb() {
+            // Towards MariaDB the client starts as MariaDB's own do; the proxy switches it over where it must.
+            options.plugin = "mysql_native_password".into();
+        }
+        Self { stage: stage.clone(), name: name.into(), setup: Vec::new(), options, masks: Vec::new(), settle: true }
+    }
+
+    /// Statements that root runs in the schema before each run.
+    #[must_use]
+    pub fn setup<S: AsRef<str>>(mut self, statements: &[S]) -> Self {
+        self.setup.extend(statements.iter().map(|statement| statement.as_ref().to_owned()));
+        self
+    }
+
+    /// With these capabilities besides.
+    #[must_use]
+    pub fn with(mut self, capabilities: Capabilities) -> Self {
+        self.options = self.options.with(capabilities);
+        self
+    }
+
+    /// Without these capabilities.
+    #[must_use]
+    pub fn without(mut self, capabilities: Capabilities) -> Self {
+        self.options = self.options.without(capabilities);
+        self
+    }
+
+    /// Changes how the client logs in.
+    #[must_use]
+    pub fn login(mut self, change: impl FnOnce(&mut LoginOptions)) -> Self {
+        change(&mut self.options);
+        self
+    }
+
+    /// Hides what may differ.
+    #[must_use]
+    pub fn mask(mut self, mask: impl Fn(&mut Packet) + 'static) -> Self {
+        self.masks.push(Box::new(mask));
+        self
+    }
+
+    /// Hides the content of rows, whose values depend on the server or the thread.
+    #[must_use]
+    pub fn mask_rows(self) -> Self {
+        self.mask(|packet| {
+            if packet.part == Part::Row {
+                packet.payload.clear();
+            }
+        })
+    }
+
+    /// Does not wait before each command until the replicas have everything: for cases whose transactions or locks
+    /// stand in the way, or that send very many commands.
+    #[must_use]
+    pub fn unsettled(mut self) -> Self {
+        self.settle = false;
+        self
+    }
+
+    /// Runs `steps` at the primary, then twice through the proxy: first, and after another session has left as much
+    /// behind as it could; compares what the client saw.
+    ///
+    /// # Panics
+    /// Where anything differs but for what wire.md excepts.
+    pub fn run(self, steps: impl Fn(&mut Run)) {
+        let direct = self.once(false, &steps);
+        let first = self.once(true, &steps);
+        self.compare("first use", &direct, &first);
+        self.dirty();
+        let second = self.once(true, &steps);
+        self.compare("after another session", &direct, &second);
+        self.clean_up();
+    }
+
+    /// Runs `steps` through the proxy only.
+    pub fn run_proxied(self, steps: impl Fn(&mut Run)) {
+        self.once(true, &steps);
+        self.clean_up();
+    }
+
+    fn clean_up(&self) {
+        self.stage.expect_no_panic();
+        self.stage.set.primary.run(&format!("drop database if exists {}", self.name));
+        self.stage.set.primary.run(&format!("drop user if exists {}@'%'", self.name));
+    }
+
+    fn once(&self, proxied: bool, steps: &impl Fn(&mut Run)) -> Transcript {
+        self.prepare();
+        let client = open(&self.stage, &self.options, proxied, self.settle);
+        let mut run = Run {
+            stage: self.stage.clone(),
+            client,
+            name: self.name.clone(),
+            proxied,
+            options: self.options.clone(),
+            settle: self.settle,
+        };
+        steps(&mut run);
+        let mut transcript = std::mem::take(&mut run.client.transcript);
+        transcript.mask(hide_host);
+        self.masks.iter().for_each(|mask| transcript.mask(mask));
+        transcript
+    }
+
+    fn prepare(&self) {
+        let primary = &self.stage.set.primary;
+        let (name, identified) = (&self.name, self.stage.flavour().identified(Self::PASSWORD));
+        // A connection of its own: setup may change the schema, the modes, anything.
+        let mut root = primary.root();
+        root.run(&format!("drop database if exists {name}"));
+        root.run(&format!("create database {name} character set utf8mb4"));
+        root.run(&format!("create user if not exists {name}@'%' {identified}"));
+        root.run(&format!("grant all on {name}.* to {name}@'%'"));
+        root.init_db(name).expect_ok("setup");
+        self.setup.iter().for_each(|statement| drop(root.run(statement)));
+        self.stage.set.wait_until_replicated();
+    }
+
+    /// A session of the same account that leaves as much behind as it can.
+    fn dirty(&self) {
+        let mut options = self.options.clone();
+        options.compression = None;
+        options.tls = false;
+        let mut client = open(&self.stage, &options, true, true);
+        for statement in DIRT {
+            let reply = client.query(statement);
+            assert!(!reply.closed, "closed at {statement}");
+        }
+        let statement = client.prepare("select 'left behind'");
+        client.execute(statement.id, &[]).expect_ok("execute");
+        client.quit();
+    }
+
+    fn compare(&self, which: &str, direct: &Transcript, proxied: &Transcript) {
+        if let Some(difference) = direct.difference(proxied) {
+            panic!("{} on {}, {which}: {difference}", self.name, self.stage.flavour().name());
+        }
+    }
+
+    /// The password of each case's account.
+    pub const PASSWORD: &str = "p4ss";
+}
+
+impl Run {
+    /// The kind of the servers.
+    #[must_use]
+    pub fn flavour(&self) -> Flavour {
+        self.stage.flavour()
+    }
+
+    /// Another connection of the same account on the same way.
+    #[must_use]
+    pub fn another(&self) -> Client {
+        open(&self.stage, &self.options, self.proxied, self.settle)
+    }
+
+    /// Another connection on the same way with changed options.
+    #[must_use]
+    pub fn another_with(&self, change: impl FnOnce(&mut LoginOptions)) -> Client {
+        let mut options = self.options.clone();
+        change(&mut options);
+        open(&self.stage, &options, self.proxied, self.settle)
+    }
+
+    /// Where this run's clients connect.
+    #[must_use]
+    pub fn address(&self) -> std::net::SocketAddr {
+        if self.proxied { self.stage.front() } else { self.stage.set.primary.address() }
+    }
+
+    /// How this run's client logged in.
+    #[must_use]
+    pub const fn options(&self) -> &LoginOptions {
+        &self.options
+    }
+
+    /// The stage below.
+    #[must_use]
+    pub const fn stage(&self) -> &Arc<Stage> {
+        &self.stage
+    }
+}
+
+impl std::ops::Deref for Run {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl std::ops::DerefMut for Run {
+    fn deref_mut(&mut self) -> &mut Client {
+        &mut self.client
+    }
+}
+
+fn open(stage: &Arc<Stage>, options: &LoginOptions, proxied: bool, settle: bool) -> Client {
+    let address = if proxied { stage.front() } else { stage.set.primary.address() };
+    let mut client = Client::login(address, options)
+        .unwrap_or_else(|error| panic!("{} (proxied: {proxied}): {error}", options.user));
+    client.transcript.clear();
+    if proxied && settle {
+        let stage = stage.clone();
+        client.before_command(move || stage.set.wait_until_replicated());
+    }
+    client
+}
+
+/// The client's address in errors 1045 and 3118 is the proxy's.
+fn hide_host(packet: &mut Packet) {
+    if packet.part != Part::Err {
+        return;
+    }
+    let text = String::from_utf8_lossy(&packet.payload);
+    if let Some((before, rest)) = text.split_once("'@'")
+        && let Some((_, after)) = rest.split_once('\'')
+    {
+        packet.payload = format!("{before}'@'HOST'{after}").into_bytes();
+    }
+}
+
+const DIRT: &[&str] = &[
+    "set sql_mode='ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT'",
+    "set names latin1",
+    "set character_set_results=NULL",
+    "set time_zone='+05:00'",
+    "set autocommit=0",
+    "set @left='behind', @a=1, @b=2",
+    "set session transaction isolation level serializable",
+    "set foreign_key_checks=0, unique_checks=0, sql_safe_updates=1, sql_select_limit=1",
+    "set last_insert_id=77, insert_id=99",
+    "create temporary table t (left_behind int)",
+    "insert into t values (1)",
+    "create temporary table left_behind (a int)",
+    "prepare left_behind from 'select 1'",
+    "select get_lock('left behind', 0)",
+    "set transaction read only",
+    "use information_schema",
+    "select 1/0",
+    "syntax error",
+];
