@@ -4,6 +4,7 @@ mod compare;
 mod demo;
 mod load;
 mod relay;
+mod single;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,10 @@ enum Command {
     Compare(compare::Arguments),
     /// Show the proxy at work in front of real servers (see ./demo)
     Demo(demo::Arguments),
+    /// Count the proxy's system calls per statement
+    Syscalls(single::SyscallArguments),
+    /// Measure the memory of idle sessions
+    Idle(single::IdleArguments),
     /// Copy bytes between clients and a server: the yardstick that proxies are compared with
     Relay(relay::Arguments),
 }
@@ -36,6 +41,8 @@ pub fn main() -> ExitCode {
         Command::Load(arguments) => load::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Syscalls(arguments) => single::syscalls(&arguments),
+        Command::Idle(arguments) => single::idle_sessions(&arguments),
         Command::Relay(arguments) => relay::run(&arguments),
     };
     match result {

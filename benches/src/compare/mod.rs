@@ -1,5 +1,7 @@
 //! Several targets measured in one run: their rounds take turns, so that what the machine does beside hits all alike.
 
+mod bench_set;
+mod idle;
 mod interleave;
 mod machine;
 mod page;
@@ -7,10 +9,14 @@ mod pin;
 pub mod proxy;
 mod report;
 mod run;
+mod syscalls;
 
+pub use bench_set::BenchSet;
+pub use idle::{Idle, idle};
 pub use interleave::{Target, interleave};
 pub use machine::Machine;
-pub use page::{RESULT_GOAL, STATEMENT_GOAL};
+pub use page::{MEMORY_GOAL, RESULT_GOAL, STATEMENT_GOAL};
 pub use pin::pin;
 pub use report::{Case, Report};
-pub use run::{Options, run};
+pub use run::{Options, raise_file_limit, run};
+pub use syscalls::{SystemCalls, system_calls};

@@ -8,8 +8,37 @@ use crate::workload::Workload;
 
 /// The proxy may cost this many times the relay's CPU time per short statement.
 pub const STATEMENT_GOAL: f64 = 1.25;
+/// Memory that an idle session may take, in KiB.
+pub const MEMORY_GOAL: u32 = 8;
 /// The proxy may cost this many times the relay's CPU time per gigabyte of a large result.
 pub const RESULT_GOAL: f64 = 1.05;
+
+const INTRODUCTION: &str = "\
+# Performance
+
+<!-- Written by `rolecall-bench compare --page docs/performance.md`; edit benches/src/compare/page.rs instead. -->
+
+What Rolecall costs, measured against two yardsticks in the same run: the server itself (direct), and a plain relay that
+copies bytes both ways on one tokio thread and knows nothing of MySQL. What the relay costs is what the kernel and the
+runtime take from any process between client and server; what Rolecall costs above it is its own work: reading
+statements, deciding where they go, following replies and session state.
+
+- Servers are a primary and a replica; reads go to the replica on all three ways. Rolecall runs one worker, with
+  read/write split and session trackers on, TLS off on both legs.
+- CPU time is the process' user and system time per statement, from the scheduler's own counters.
+- *+µs* is what the median latency of one statement is above direct's. With all processes on one core it holds all
+  CPU time that lies on the statement's way.
+- The ratio is Rolecall's CPU time over the relay's, round by round.
+
+Repeat it with `cargo bench` (the short form), or in full, the way this page was written:
+
+```
+cargo build --release --workspace
+target/release/rolecall-bench compare --page docs/performance.md
+```
+
+Figures of different machines or runs cannot be compared with each other; ratios within a run can.
+";
 
 impl Report {
     /// What was run, where and how.
@@ -90,12 +119,72 @@ impl Report {
         table
     }
 
+    /// System calls per statement.
+    #[must_use]
+    pub fn system_calls(&self) -> Table {
+        let mut table = Table::new(&["case", "statements", "relay calls", "rolecall calls", "rolecall's"]);
+        for own in self.calls.iter().filter(|calls| calls.target == PROXY) {
+            let relay = self.calls.iter().find(|calls| calls.target == RELAY && calls.workload == own.workload);
+            table.row([
+                own.workload.name().to_owned(),
+                own.statements.to_string(),
+                relay.map_or_else(|| "–".to_owned(), |relay| format!("{:.2}", relay.per_statement())),
+                format!("{:.2}", own.per_statement()),
+                own.details(),
+            ]);
+        }
+        table
+    }
+
+    /// Memory of idle sessions, in a sentence.
+    #[must_use]
+    pub fn memory(&self) -> Option<String> {
+        let idle = self.idle.as_ref()?;
+        let megabytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        Some(format!(
+            "{} idle logged-in sessions: {:.1} MiB resident after the warm-up, {:.1} MiB with them: {:.2} KiB a session \
+             (goal ≤ {} KiB: {}).",
+            idle.sessions,
+            megabytes(idle.before),
+            megabytes(idle.after),
+            idle.per_session() / 1024.0,
+            MEMORY_GOAL,
+            if idle.per_session() <= f64::from(MEMORY_GOAL << 10) { "met" } else { "missed" }
+        ))
+    }
+
     /// For a terminal.
     #[must_use]
     pub fn plain(&self) -> String {
-        let mut out = format!("{}\n\n{}\n", self.conditions(), self.statements().plain());
-        let _ = writeln!(out, "{}", self.results().plain());
+        let mut out = format!("{}\n\n", self.conditions());
+        for (_, table) in self.tables() {
+            let _ = writeln!(out, "{}", table.plain());
+        }
+        self.memory().into_iter().for_each(|text| out.push_str(&format!("{text}\n")));
         out
+    }
+
+    /// The page `docs/performance.md`.
+    #[must_use]
+    pub fn page(&self) -> String {
+        let mut out = INTRODUCTION.to_owned();
+        let _ = write!(out, "\n## Figures\n\n{}\n", self.conditions());
+        for (heading, table) in self.tables() {
+            let _ = write!(out, "\n### {heading}\n\n{}", table.markdown());
+        }
+        if let Some(text) = self.memory() {
+            let _ = write!(out, "\n### Idle sessions\n\n{text}\n");
+        }
+        out
+    }
+
+    fn tables(&self) -> Vec<(&'static str, Table)> {
+        let tables = [
+            ("Short statements", self.statements()),
+            ("Large results", self.results()),
+            ("System calls per statement", self.system_calls()),
+        ];
+        tables.into_iter().filter(|(_, table)| !table.is_empty()).collect()
     }
 }
 

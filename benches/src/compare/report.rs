@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Machine;
+use super::{Idle, Machine, SystemCalls};
 use crate::load::{Figures, Spread, Summary};
 use crate::workload::Workload;
 
@@ -30,6 +30,10 @@ pub struct Report {
     pub seconds: f64,
     /// The cases.
     pub cases: Vec<Case>,
+    /// System calls, if they were counted.
+    pub calls: Vec<SystemCalls>,
+    /// Memory of idle sessions, if it was measured.
+    pub idle: Option<Idle>,
 }
 
 /// Names of the targets.

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::report::{Case, DIRECT, PROXY, RELAY, Report};
-use super::{Machine, Target, interleave, pin, proxy};
-use crate::cluster::{APPLICATION, Cluster, ClusterOptions, Flavour, Folder};
+use super::report::{Case, Report};
+use super::{BenchSet, Machine, idle, interleave, pin, proxy, system_calls};
+use crate::cluster::Folder;
 use crate::load::{Length, Plan};
-use crate::workload::{SCHEMA, Workload};
+use crate::workload::Workload;
 
 /// How to run it.
 #[derive(Debug, Clone)]
@@ -20,6 +20,10 @@ pub struct Options {
     pub seconds: f64,
     /// Only these workloads; empty: the standard cases.
     pub workloads: Vec<Workload>,
+    /// Statements under strace, for system calls per statement; 0: none.
+    pub traced_statements: u64,
+    /// Idle sessions whose memory is measured; 0: none.
+    pub idle_sessions: u64,
     /// Whether all processes share one core.
     pub pinned: bool,
 }
@@ -44,26 +48,12 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> anyhow::Result<
     let program = proxy::program(options.proxy.as_deref())?;
     let version = proxy::version(&program)?;
     let placement = if options.pinned { pin() } else { "client, proxy and servers on all cores".to_owned() };
-    progress("starting a primary and a replica");
+    progress("starting a primary, a replica, a relay and the proxy");
     let folder = Folder::new("compare")?;
-    let cluster_options =
-        ClusterOptions { flavour: Flavour::Mysql, replicas: 1, max_connections: 300, counting: false, wide: true };
-    let cluster = Cluster::start(&cluster_options, &folder)?;
-    cluster.warm_logins()?;
-    // Reads go to the replica, whichever way: the same server does the same work for all targets.
-    let direct = cluster.servers[1].endpoint(APPLICATION, APPLICATION, SCHEMA);
-    let relay = proxy::start_relay(cluster.servers[1].address, &folder)?;
-    let rolecall = proxy::start_one_worker(&program, &cluster, &direct, &folder)?;
-    let through = |name: &str, listening: &proxy::Listening| Target {
-        name: name.to_owned(),
-        endpoint: crate::client::Endpoint { address: listening.address.to_string(), ..direct.clone() },
-        processes: vec![listening.child.process()],
-    };
-    let targets = [
-        Target { name: DIRECT.to_owned(), endpoint: direct.clone(), processes: Vec::new() },
-        through(RELAY, &relay),
-        through(PROXY, &rolecall),
-    ];
+    raise_file_limit();
+    let max_connections = 300 + usize::try_from(options.idle_sessions)?;
+    let set = BenchSet::start(&program, max_connections, &folder)?;
+    let targets = [set.direct(), set.relay(), set.rolecall()];
     let chosen =
         STANDARD.iter().filter(|(workload, ..)| options.workloads.is_empty() || options.workloads.contains(workload));
     let mut cases = Vec::new();
@@ -84,6 +74,29 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> anyhow::Result<
         }
         cases.push(case);
     }
-    let machine = Machine::here(cluster.version.clone(), version, placement);
-    Ok(Report { machine, rounds: options.rounds, seconds: options.seconds, cases })
+    let mut calls = Vec::new();
+    if options.traced_statements > 0 {
+        for workload in [Workload::PointSelect, Workload::PointSelectPrepared] {
+            progress(&format!("system calls, {}", workload.name()));
+            for target in &targets[1..] {
+                calls.push(system_calls(target, workload, options.traced_statements, &folder)?);
+            }
+        }
+    }
+    let mut idle_sessions = None;
+    if options.idle_sessions > 0 {
+        progress(&format!("{} idle sessions", options.idle_sessions));
+        idle_sessions = Some(idle(&targets[2], options.idle_sessions, false)?);
+    }
+    let machine = Machine::here(set.cluster.version.clone(), version, placement);
+    Ok(Report { machine, rounds: options.rounds, seconds: options.seconds, cases, calls, idle: idle_sessions })
+}
+
+/// Lets this process, and what it starts, have as many files as may be: each session takes one at the client, two at
+/// the proxy and one at the server.
+pub fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Without it only the run with very many sessions fails, and says why.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }

@@ -32,6 +32,12 @@ impl Table {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
 
+    /// Whether it has no row.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// For a terminal: columns in line, a rule under the heading.
     #[must_use]
     pub fn plain(&self) -> String {
