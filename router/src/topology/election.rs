@@ -133,26 +133,26 @@ impl Situation<'_> {
     }
 
     fn choose(&self, finalists: &[&Member], refusals: &[String]) -> Primary {
-        match finalists {
-            [] if self.members.is_empty() => Primary::None("no server is known".into()),
-            [] => Primary::None(format!("no server may be written to ({})", refusals.join("; "))),
-            [one] if Some(one.id) == self.established => Primary::One(one.id),
-            [one] => match self.members.iter().find(|member| self.may_still_object(member)) {
-                Some(pending) => Primary::None(format!("{} has not answered yet", pending.endpoint.name)),
-                None => Primary::One(one.id),
-            },
+        let chosen = match finalists {
+            [] if self.members.is_empty() => return Primary::None("no server is known".into()),
+            [] => return Primary::None(format!("no server may be written to ({})", refusals.join("; "))),
             [first, rest @ ..] if rest.iter().all(|other| certify_together(first, other)) => {
                 // Any of them could; one is chosen and kept, so that certification conflicts do not appear.
-                let kept = finalists.iter().find(|member| Some(member.id) == self.established);
-                Primary::One(kept.unwrap_or(first).id)
+                finalists.iter().find(|member| Some(member.id) == self.established).unwrap_or(first)
             }
             several => {
                 let names: Vec<_> = several.iter().map(|member| member.endpoint.name.as_str()).collect();
-                Primary::None(format!(
-                    "several servers are writable: {}; none gets writes until one is superseded",
-                    names.join(", ")
-                ))
+                let names = names.join(", ");
+                return Primary::None(format!(
+                    "several servers are writable: {names}; none gets writes until one is superseded"
+                ));
             }
+        };
+        match self.members.iter().find(|member| self.may_still_object(member)) {
+            Some(pending) if Some(chosen.id) != self.established => {
+                Primary::None(format!("{} has not answered yet", pending.endpoint.name))
+            }
+            _ => Primary::One(chosen.id),
         }
     }
 
