@@ -4,12 +4,14 @@
 //! up to half a minute), so every bound is set here. Fail static: whatever the API server does or does not, the last
 //! complete set of pods stays, and probes go on.
 
+use std::path::PathBuf;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, ExponentialBackoff, watcher};
 use kube::{Api, Client, ResourceExt};
@@ -34,13 +36,15 @@ pub struct KubernetesOptions {
     pub namespace: Option<String>,
     /// The port at which all of them listen.
     pub port: u16,
+    /// None: `$KUBECONFIG`, `~/.kube/config`, or the pod's service account.
+    pub kubeconfig: Option<PathBuf>,
 }
 
 /// Watches for ever; whole sets of endpoints go to `sender`. Ends when nobody receives them.
 pub async fn watch(options: KubernetesOptions, sender: SourceSender) {
     let mut errors = ErrorLog::default();
     let api = loop {
-        match pods(options.namespace.as_deref()).await {
+        match pods(&options).await {
             Ok(api) => break api,
             Err(error) => {
                 sender.failed(format!("{error:#}"));
@@ -75,13 +79,19 @@ pub async fn watch(options: KubernetesOptions, sender: SourceSender) {
     }
 }
 
-async fn pods(namespace: Option<&str>) -> anyhow::Result<Api<Pod>> {
-    let mut config = kube::Config::infer().await.context("no way to the Kubernetes API server")?;
+async fn pods(options: &KubernetesOptions) -> anyhow::Result<Api<Pod>> {
+    let mut config = match &options.kubeconfig {
+        Some(path) => {
+            let kubeconfig = Kubeconfig::read_from(path).with_context(|| format!("cannot read {}", path.display()))?;
+            kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?
+        }
+        None => kube::Config::infer().await.context("no way to the Kubernetes API server")?,
+    };
     config.connect_timeout = Some(Duration::from_secs(3));
     // Longer than the watch's own 15 s and 5 s of grace; without it a silent API server is never noticed.
     config.read_timeout = Some(Duration::from_secs(25));
     config.reset_reader_on_write = true;
-    let namespace = namespace.map_or_else(|| config.default_namespace.clone(), str::to_owned);
+    let namespace = options.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
     let client = Client::try_from(config).context("cannot make a client of the Kubernetes API server")?;
     Ok(Api::namespaced(client, &namespace))
 }

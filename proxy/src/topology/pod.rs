@@ -1,7 +1,5 @@
 //! What a pod object means as a server.
 
-use std::str::FromStr;
-
 use k8s_openapi::api::core::v1::Pod;
 use rolecall_router::topology::{Address, Endpoint, EndpointKey, Label, RoleEpoch};
 
@@ -17,21 +15,6 @@ pub struct RoleLabel {
     pub key: String,
     /// The value that means primary; compared without regard to case, since operators' documentation and code differ.
     pub primary: String,
-}
-
-impl FromStr for RoleLabel {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('=') {
-            Some((key, primary)) if !key.is_empty() && !primary.is_empty() => {
-                Ok(Self { key: key.into(), primary: primary.into() })
-            }
-            _ => Err(format!(
-                "{text:?} is not KEY=VALUE: name the label and the value that means primary, as in role=primary"
-            )),
-        }
-    }
 }
 
 /// Reads a pod. None without a UID, which no API server leaves out.
@@ -84,7 +67,7 @@ mod tests {
 
     fn read(json: serde_json::Value) -> PodEntry {
         let pod = serde_json::from_value(json).expect("a pod");
-        entry(&pod, &"role=primary".parse().expect("a label"), 3306).expect("a pod with a UID")
+        entry(&pod, &RoleLabel { key: "role".into(), primary: "primary".into() }, 3306).expect("a pod with a UID")
     }
 
     #[test]
@@ -139,12 +122,5 @@ mod tests {
         }));
         let endpoint = entry.endpoint.expect("it has an address");
         assert_eq!((endpoint.label, endpoint.epoch, endpoint.deleting), (Label::Absent, None, true));
-    }
-
-    #[test]
-    fn a_role_label_needs_key_and_value() {
-        for text in ["role", "role=", "=primary", ""] {
-            assert!(text.parse::<RoleLabel>().is_err(), "{text:?}");
-        }
     }
 }

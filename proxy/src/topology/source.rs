@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use rolecall_router::topology::{Address, Endpoint};
+use rolecall_router::topology::Endpoint;
 use tokio::sync::watch;
 
 use super::kubernetes::{self, KubernetesOptions};
@@ -11,8 +11,8 @@ use super::kubernetes::{self, KubernetesOptions};
 /// Where servers come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A list that does not change; the servers' own word tells the roles.
-    Fixed(Vec<Address>),
+    /// A list that does not change ([`Endpoint::fixed`]); the servers' own word tells the roles.
+    Fixed(Vec<Endpoint>),
     /// Pods; their labels and the servers' own word tell the roles.
     Kubernetes(KubernetesOptions),
 }
@@ -49,9 +49,9 @@ impl Source {
         let health = Arc::new(Mutex::new(SourceHealth::default()));
         let sender = SourceSender { endpoints, health: Arc::clone(&health) };
         let task = match self {
-            Self::Fixed(addresses) => {
+            Self::Fixed(endpoints) => {
                 sender.heard();
-                sender.endpoints(addresses.iter().cloned().map(Endpoint::fixed).collect());
+                sender.endpoints(endpoints.clone());
                 None
             }
             Self::Kubernetes(options) => Some(tokio::spawn(kubernetes::watch(options.clone(), sender))),

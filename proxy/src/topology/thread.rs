@@ -4,16 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use rolecall_protocol::auth::Credential;
 use rolecall_router::catalogue::Catalogue;
+use rolecall_router::topology::{Endpoint, Settings};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, LocalSet};
 
 use super::catalogue;
 use super::handle::{TopologyHandle, TopologyPublisher};
+use super::kubernetes::KubernetesOptions;
 use super::login::{LoginClient, Monitor};
+use super::pod::RoleLabel;
+use super::prober::Pace;
+use super::source::Source;
 use super::task::{LOOK_FOR_ACCOUNT, Task, TopologyOptions};
 use crate::accounts::Accounts;
 use crate::backend::Connector;
+use crate::config::{self, Config};
 
 /// All that the thread needs; given again for a new configuration.
 #[derive(Debug, Clone)]
@@ -26,6 +33,33 @@ pub struct Controls {
     pub connector: Connector,
     /// How often stored functions and views are read.
     pub catalogue_interval: Duration,
+}
+
+impl Controls {
+    /// As `config` says.
+    #[must_use]
+    pub fn new(config: &Config, connector: Connector) -> Self {
+        let fixed =
+            |server: &config::Server| Endpoint { name: server.name.clone(), ..Endpoint::fixed(server.address.clone()) };
+        let source = match &config.source {
+            config::Source::Servers(servers) => Source::Fixed(servers.iter().map(fixed).collect()),
+            config::Source::Kubernetes(pods) => Source::Kubernetes(KubernetesOptions {
+                selector: pods.selector.clone(),
+                role: RoleLabel { key: pods.role.key.clone(), primary: pods.role.value.clone() },
+                namespace: pods.namespace.clone(),
+                port: pods.port,
+                kubeconfig: pods.kubeconfig.clone(),
+            }),
+        };
+        let settings = Settings { max_lag: config.routing.max_lag, ..Settings::default() };
+        let pace = Pace { interval: config.probe.interval, timeout: config.probe.timeout, ..Pace::default() };
+        let monitor = config.monitor.as_ref().map(|monitor| Monitor {
+            user: monitor.user.clone().into_bytes(),
+            credential: Credential::Password(monitor.password.clone()),
+        });
+        let options = TopologyOptions { source, settings, pace };
+        Self { options, monitor, connector, catalogue_interval: config.catalogue_refresh }
+    }
 }
 
 /// The running thread. Dropping it ends the thread; the last snapshot stays where it is.
