@@ -1,0 +1,107 @@
+//! What one worker counts.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use rolecall_router::session::Pins;
+use rolecall_router::sql::{Statement, Verb};
+
+use super::cell::{Counter, Counters, Gauge, Histogram};
+use super::label::{ConnectOutcome, ErrorKind, Label, LoginOutcome, PINS, Target, Traffic, VerbLabel};
+
+/// What one worker counts. Only that worker's thread writes; anyone may read. On a cache line of its own, so that
+/// workers do not slow each other down.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct WorkerMetrics {
+    pub(super) statements: [Counters<VerbLabel, 16>; 3],
+    pub(super) durations: [Histogram; 3],
+    /// Failures by kind.
+    pub errors: Counters<ErrorKind, 12>,
+    /// Bytes by leg and direction.
+    pub bytes: Counters<Traffic, 4>,
+    /// Sessions open now, logged in or not.
+    pub sessions: Gauge,
+    /// Sessions ever opened.
+    pub sessions_opened: Counter,
+    /// Server connections open now.
+    pub backend_connections: Gauge,
+    /// Attempts to connect to a server, by outcome.
+    pub backend_connects: Counters<ConnectOutcome, 5>,
+    /// Logins by outcome.
+    pub logins: Counters<LoginOutcome, 5>,
+    /// Statements that are waiting for a server now.
+    pub held: Gauge,
+    /// How long statements waited for a server.
+    pub holds: Histogram,
+    pub(super) pins: [Counter; PINS],
+    pub(super) unknown: Reasons,
+}
+
+// === impl WorkerMetrics ===
+
+impl WorkerMetrics {
+    /// A statement is over: who answered it, what it was, and how long it took from its last byte to the reply's last
+    /// byte.
+    pub fn statement(&self, target: Target, verb: Verb, took: Duration) {
+        self.statements[target.index()].increment(VerbLabel(verb));
+        self.durations[target.index()].observe(took);
+    }
+
+    /// A statement was not understood.
+    pub fn unknown(&self, statement: &Statement) {
+        self.unknown.increment(statement.why.0);
+    }
+
+    /// A session got these pins, which it did not have before.
+    pub fn pinned(&self, new: Pins) {
+        for (bit, counter) in self.pins.iter().enumerate() {
+            if new.bits() & (1 << bit) != 0 {
+                counter.increment();
+            }
+        }
+    }
+}
+
+/// Counters by reason, for reasons that are texts of the program. New ones take a slot; when all are taken, the rest
+/// counts together.
+#[derive(Debug)]
+pub(super) struct Reasons {
+    slots: [(OnceLock<&'static str>, AtomicU64); 48],
+    other: AtomicU64,
+    /// Held while a slot is taken: once for each reason in a worker's life.
+    taking: Mutex<()>,
+}
+
+impl Default for Reasons {
+    fn default() -> Self {
+        Self { slots: std::array::from_fn(|_| Default::default()), other: AtomicU64::new(0), taking: Mutex::default() }
+    }
+}
+
+impl Reasons {
+    pub fn increment(&self, reason: &'static str) {
+        let find = || self.slots.iter().find(|(name, _)| name.get().is_none_or(|name| *name == reason));
+        if let Some((name, count)) = find()
+            && name.get().is_some()
+        {
+            count.fetch_add(1, Relaxed);
+            return;
+        }
+        let guard = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = find().map_or(&self.other, |(name, count)| {
+            name.get_or_init(|| reason);
+            count
+        });
+        count.fetch_add(1, Relaxed);
+        drop(guard);
+    }
+
+    /// Reasons with their counts.
+    pub fn read(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let named = self.slots.iter().filter_map(|(name, count)| Some((*name.get()?, count.load(Relaxed))));
+        let other = self.other.load(Relaxed);
+        named.chain((other > 0).then_some(("other", other)))
+    }
+}
