@@ -33,6 +33,25 @@ pub fn server_program(flavour: Flavour) -> (PathBuf, PathBuf) {
     (path(program, default_program), path(template, default_template))
 }
 
+/// A program of the API server: `etcd` or `kube-apiserver`, in `KUBEBUILDER_ASSETS` or where they were installed.
+///
+/// # Panics
+/// Where it is not installed; the message says how to install it.
+#[must_use]
+pub fn kubernetes_program(name: &str) -> PathBuf {
+    let folder = std::env::var_os("KUBEBUILDER_ASSETS").map_or_else(installed_kubernetes, PathBuf::from);
+    let program = folder.join(name);
+    assert!(program.exists(), "{} is missing: run tests/setup/install kubernetes", program.display());
+    program
+}
+
+/// The newest of the installed versions.
+fn installed_kubernetes() -> PathBuf {
+    let entries = std::fs::read_dir(cache()).into_iter().flatten().flatten();
+    let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("kubernetes-"));
+    named.map(|entry| entry.path()).max().unwrap_or_else(|| cache().join("kubernetes"))
+}
+
 /// The folder `tests/` of the checkout.
 #[must_use]
 pub fn tests_folder() -> PathBuf {

@@ -15,6 +15,7 @@ pub mod raw;
 mod counters;
 mod environment;
 mod flavour;
+mod kubernetes;
 mod ports;
 mod process;
 mod proxy;
@@ -25,8 +26,9 @@ mod transcript;
 mod trial;
 
 pub use counters::{Counters, StatementCounts};
-pub use environment::{server_program, tests_folder};
+pub use environment::{kubernetes_program, server_program, tests_folder};
 pub use flavour::Flavour;
+pub use kubernetes::{Kubernetes, NAMESPACE};
 pub use ports::free_port;
 pub use process::GuardedProcess;
 pub use proxy::{Proxy, ProxyOptions};

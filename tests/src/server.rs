@@ -17,6 +17,8 @@ pub struct ServerOptions {
     pub id: u32,
     /// The address that it listens on; 127.0.0.1 where none is given.
     pub address: Option<Ipv4Addr>,
+    /// The port that it listens on; a free one where none is given.
+    pub port: Option<u16>,
     /// More options for its command line.
     pub more: Vec<String>,
 }
@@ -56,7 +58,7 @@ impl Server {
         let id = if options.id == 0 { number + 100 } else { options.id };
         let (program, template) = server_program(flavour);
         let address = options.address.unwrap_or(Ipv4Addr::LOCALHOST);
-        let port = free_port(address);
+        let port = options.port.unwrap_or_else(|| free_port(address));
         let folder = std::env::temp_dir().join(format!("rolecall-tests-{}", std::process::id()));
         let folder = folder.join(format!("{}-{number}", flavour.name()));
         copy(&template, &folder);
@@ -78,7 +80,9 @@ impl Server {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             // The init file runs before connections are taken, so that who can log in finds everything.
-            if TcpStream::connect(self.address).is_ok() && self.log().contains("ready for connections") {
+            // The whole log: each attempt to connect adds a line to its end.
+            let log = || String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned();
+            if TcpStream::connect(self.address).is_ok() && log().contains("ready for connections") {
                 return true;
             }
             let running = self.process.lock().expect("not poisoned").as_ref().is_some_and(GuardedProcess::is_running);

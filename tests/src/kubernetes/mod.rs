@@ -1,0 +1,174 @@
+//! A real Kubernetes API server: etcd and kube-apiserver, and no nodes. Pods are objects whose addresses and states a
+//! test sets by hand, to those of real servers on 127.0.0.x.
+
+mod certificates;
+mod pods;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client};
+use tokio::runtime::Runtime;
+
+use crate::environment::kubernetes_program;
+use crate::{GuardedProcess, free_port};
+
+/// A running API server with an empty store of its own; it ends with this value or with the test process.
+pub struct Kubernetes {
+    folder: PathBuf,
+    secure_port: u16,
+    etcd_port: u16,
+    api: Option<GuardedProcess>,
+    runtime: Runtime,
+    client: Client,
+    // Last, since its end removes the folder in which the certificates are.
+    _etcd: GuardedProcess,
+}
+
+impl Kubernetes {
+    /// Starts both and waits until the API server is ready.
+    ///
+    /// # Panics
+    /// Where they are not installed or do not start.
+    #[must_use]
+    pub fn start() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("rolecall-tests-{}", std::process::id()));
+        let folder = folder.join(format!("kubernetes-{number}"));
+        std::fs::create_dir_all(&folder).expect("the temporary folder is writable");
+        certificates::write(&folder).expect("certificates");
+        // Another process may have installed a provider already: it is the same one.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let [etcd_port, peer_port, secure_port] = std::array::from_fn(|_| free_port(Ipv4Addr::LOCALHOST));
+        let etcd = start_etcd(&folder, etcd_port, peer_port);
+        write_kubeconfig(&folder, secure_port);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let client = runtime.block_on(client(&folder));
+        let mut cluster = Self { folder, secure_port, etcd_port, api: None, runtime, client, _etcd: etcd };
+        cluster.start_api_server();
+        cluster
+    }
+
+    /// The administrator's kubeconfig file.
+    #[must_use]
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.folder.join("kubeconfig")
+    }
+
+    /// Ends the API server; etcd and what it holds stay.
+    pub fn stop_api_server(&mut self) {
+        self.api = None;
+    }
+
+    /// Stops or resumes the API server's process by a signal: `STOP`, `CONT`.
+    pub fn signal_api_server(&self, signal: &str) {
+        self.api.as_ref().expect("it runs").signal(signal);
+    }
+
+    /// Starts the API server and waits until it is ready.
+    ///
+    /// # Panics
+    /// Where it is not within a minute, with the end of its log.
+    pub fn start_api_server(&mut self) {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let folder = self.folder.with_file_name(format!(
+            "{}-api-{}",
+            self.folder.file_name().and_then(|name| name.to_str()).expect("a name"),
+            NUMBER.fetch_add(1, Ordering::Relaxed)
+        ));
+        std::fs::create_dir_all(&folder).expect("the temporary folder is writable");
+        let log = folder.join("log");
+        let arguments = self.arguments();
+        let process = GuardedProcess::start(&kubernetes_program("kube-apiserver"), &arguments, &log, &folder);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.is_ready() {
+            let text = || tail(&log);
+            assert!(process.is_running(), "kube-apiserver ended:\n{}", text());
+            assert!(Instant::now() < deadline, "kube-apiserver is not ready:\n{}", text());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.api = Some(process);
+    }
+
+    fn is_ready(&self) -> bool {
+        self.runtime.block_on(async {
+            let request = http::Request::get("/readyz").body(Vec::new()).expect("a request");
+            let answer = tokio::time::timeout(Duration::from_secs(2), self.client.request_text(request)).await;
+            // The namespace appears a moment after the API server calls itself ready.
+            matches!(answer, Ok(Ok(_))) && Api::<Namespace>::all(self.client.clone()).get(NAMESPACE).await.is_ok()
+        })
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let path = |name: &str| self.folder.join(name).display().to_string();
+        vec![
+            format!("--etcd-servers=http://127.0.0.1:{}", self.etcd_port),
+            format!("--secure-port={}", self.secure_port),
+            "--bind-address=127.0.0.1".to_owned(),
+            "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
+            format!("--tls-cert-file={}", path("server.crt")),
+            format!("--tls-private-key-file={}", path("server.key")),
+            format!("--client-ca-file={}", path("ca.crt")),
+            "--authorization-mode=RBAC".to_owned(),
+            "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
+            format!("--service-account-key-file={}", path("service-account.pub")),
+            format!("--service-account-signing-key-file={}", path("service-account.key")),
+            "--disable-admission-plugins=ServiceAccount".to_owned(),
+            "--shutdown-delay-duration=0s".to_owned(),
+        ]
+    }
+
+    fn pods(&self) -> Api<Pod> {
+        Api::namespaced(self.client.clone(), NAMESPACE)
+    }
+}
+
+/// The namespace of all pods.
+pub const NAMESPACE: &str = "default";
+
+fn start_etcd(folder: &Path, client: u16, peer: u16) -> GuardedProcess {
+    let arguments = [
+        format!("--data-dir={}", folder.join("etcd").display()),
+        format!("--listen-client-urls=http://127.0.0.1:{client}"),
+        format!("--advertise-client-urls=http://127.0.0.1:{client}"),
+        format!("--listen-peer-urls=http://127.0.0.1:{peer}"),
+        "--unsafe-no-fsync".to_owned(),
+    ];
+    let log = folder.join("etcd.log");
+    let etcd = GuardedProcess::start(&kubernetes_program("etcd"), &arguments, &log, folder);
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, client));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while TcpStream::connect(address).is_err() {
+        assert!(etcd.is_running() && Instant::now() < deadline, "etcd does not start:\n{}", tail(&log));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    etcd
+}
+
+fn tail(log: &Path) -> String {
+    let text = std::fs::read(log).unwrap_or_default();
+    String::from_utf8_lossy(&text[text.len().saturating_sub(3000)..]).into_owned()
+}
+
+fn write_kubeconfig(folder: &Path, port: u16) {
+    let folder = folder.display();
+    let text = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: tests\n\
+         clusters: [{{name: tests, cluster: {{server: 'https://127.0.0.1:{port}', certificate-authority: '{folder}/ca.crt'}}}}]\n\
+         users: [{{name: admin, user: {{client-certificate: '{folder}/admin.crt', client-key: '{folder}/admin.key'}}}}]\n\
+         contexts: [{{name: tests, context: {{cluster: tests, user: admin, namespace: {NAMESPACE}}}}}]\n"
+    );
+    std::fs::write(format!("{folder}/kubeconfig"), text).expect("the folder is writable");
+}
+
+async fn client(folder: &Path) -> Client {
+    let kubeconfig = Kubeconfig::read_from(folder.join("kubeconfig")).expect("a kubeconfig");
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
+    Client::try_from(config.expect("a configuration")).expect("a client")
+}

@@ -1,0 +1,6 @@
+//! Against a real Kubernetes API server: pods are objects, and their addresses are those of real mysqld processes.
+
+#[path = "kubernetes/topology.rs"]
+mod topology;
+#[path = "kubernetes/watched.rs"]
+mod watched;
