@@ -243,7 +243,8 @@ impl ReplyScanner {
             let Some(header) = PacketHeader::read(&bytes[at..]) else {
                 return Ok(Scan { passed: at, then: Then::NeedMore });
             };
-            let first = bytes.get(at + HEADER_LENGTH).copied();
+            // Behind the header of an empty packet stands the next packet, not this one's first byte.
+            let first = bytes.get(at + HEADER_LENGTH).copied().filter(|_| header.length > 0);
             if first.is_none() && header.length > 0 {
                 return Ok(Scan { passed: at, then: Then::NeedMore });
             }

@@ -214,3 +214,19 @@ fn a_prepare_reports_the_servers_own_id() {
     assert_eq!((ok.statement.0, ok.columns, ok.params), (99, 0, 0));
     assert!(scanner.is_done());
 }
+
+#[test]
+fn an_empty_packet_is_not_told_by_the_byte_behind_it() {
+    // Found by fuzzing: the sequel's 0xFF was taken for the empty packet's own first byte, and so for ERR.
+    let reply = b"\x00\x00\x00\x01\xFF\xFF\xFF\x02x";
+    for step in [1, 4, reply.len()] {
+        let mut scanner = ReplyScanner::new(ReplyKind::Fields, context(true), SequenceId(0));
+        let mut held = Vec::new();
+        for piece in reply.chunks(step) {
+            held.extend_from_slice(piece);
+            let scan = scanner.scan(&mut held).expect("nothing wrong so far");
+            assert_eq!(scan.then, Then::NeedMore, "pieces of {step} bytes");
+            held.drain(..scan.passed);
+        }
+    }
+}
