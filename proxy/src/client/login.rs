@@ -228,7 +228,8 @@ async fn read_response(
     feed(&mut connection, &early)?;
     leg.transport.start_tls(rustls::Connection::Server(connection)).await.map_err(LegError::Io)?;
     let payload = leg.read(LOGIN_PACKET_LIMIT).await?;
-    match FirstPacket::decode(&payload, greeting.capabilities)? {
+    // Inside TLS clients repeat the SSL bit in the login itself.
+    match FirstPacket::decode(&payload, greeting.capabilities - Capabilities::SSL)? {
         FirstPacket::Login(response) => Ok(response),
         FirstPacket::Ssl(_) => Err(ProtocolError::IllegalMoment { what: "SSLRequest inside TLS" }.into()),
     }
