@@ -18,6 +18,9 @@ mod source;
 mod task;
 mod thread;
 
+#[cfg(test)]
+mod tests;
+
 pub use handle::{Observed, ServerError, TopologyHandle, TopologyPublisher};
 pub use index::{Index, PodEntry};
 pub use kubernetes::KubernetesOptions;

@@ -21,6 +21,8 @@ mod snapshot;
 mod verdict;
 
 #[cfg(test)]
+mod inquiry_tests;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;
