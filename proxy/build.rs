@@ -13,9 +13,7 @@ fn main() {
     }
     // An image is built without .git: its maker sets the variable.
     let commit = std::env::var("ROLECALL_COMMIT").ok().or_else(|| git(&["rev-parse", "--short=12", "HEAD"]));
-    if let Some(commit) = commit {
-        println!("cargo::rustc-env=ROLECALL_COMMIT={commit}");
-    }
+    println!("cargo::rustc-env=ROLECALL_COMMIT={}", commit.as_deref().unwrap_or("unknown"));
 }
 
 fn git(arguments: &[&str]) -> Option<String> {

@@ -4,7 +4,7 @@
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The commit that was built, or `unknown` where git was not there to say it.
-pub const COMMIT: &str = match option_env!("ROLECALL_COMMIT") {
-    Some(commit) => commit,
-    None => "unknown",
-};
+pub const COMMIT: &str = env!("ROLECALL_COMMIT");
+
+/// Version and commit, for `--version`.
+pub const LONG_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("ROLECALL_COMMIT"), ")");

@@ -1,13 +1,16 @@
 //! The library behind the `rolecall` binary: sockets, clocks, randomness and Kubernetes live here and only here.
 pub mod accounts;
+pub mod admin;
 pub mod admission;
 pub mod backend;
 pub mod buffer;
 pub mod build;
+pub mod cli;
 pub mod client;
 pub mod config;
 pub mod crypto;
 pub mod exchange;
+pub mod logging;
 pub mod metrics;
 pub mod net;
 pub mod registry;
