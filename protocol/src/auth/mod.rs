@@ -10,10 +10,12 @@ pub mod native;
 mod credential;
 mod exchange;
 mod packets;
+mod step;
 
 pub use credential::{Credential, Known, Password};
-pub use exchange::{AuthExchange, AuthFailure, AuthStep, Channel, RsaDecrypt};
+pub use exchange::AuthExchange;
 pub use packets::{AuthMoreData, AuthSwitchRequest};
+pub use step::{AuthFailure, AuthStep, Channel, RsaDecrypt};
 
 /// An authentication plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,3 +1,5 @@
+use zeroize::Zeroizing;
+
 use super::*;
 
 const FIRST: Scramble = *b"abcdefghijklmnopqrst";
