@@ -37,6 +37,8 @@ pub enum ClientCharset {
     /// A single byte or UTF-8: no byte of a multi-byte character is below 0x80.
     #[default]
     AsciiSafe,
+    /// UTF-8: as [`Self::AsciiSafe`], and no byte outside ASCII is white space (in latin1, 0xA0 is).
+    Utf8,
     /// gbk: trail bytes 0x40..=0x7E, 0x80..=0xFE.
     Gbk,
     /// gb18030: two or four bytes.
@@ -93,6 +95,11 @@ impl ClientCharset {
             13 | 88 | 95 | 96 => Self::Sjis,
             // ucs2, utf16, utf16le, utf32
             35 | 54..=56 | 60..=62 | 90 | 101..=124 | 128..=151 | 159..=183 => Self::Unknown,
+            640..=738 | 2560..=4095 => Self::Unknown,
+            // swe7, whose brackets, braces and backslash are letters
+            10 | 82 => Self::Unknown,
+            // utf8mb3 and utf8mb4
+            33 | 45 | 46 | 76 | 83 | 192..=247 | 255..=323 | 576..=579 | 608..=611 | 2048..=2503 => Self::Utf8,
             _ => Self::AsciiSafe,
         }
     }
@@ -105,10 +112,11 @@ impl ClientCharset {
             b"gb18030" => Self::Gb18030,
             b"big5" => Self::Big5,
             b"sjis" | b"cp932" => Self::Sjis,
-            b"utf8mb4" | b"utf8mb3" | b"utf8" | b"latin1" | b"latin2" | b"latin5" | b"latin7" | b"ascii"
-            | b"binary" | b"cp1250" | b"cp1251" | b"cp1256" | b"cp1257" | b"cp850" | b"cp852" | b"cp866" | b"greek"
-            | b"hebrew" | b"koi8r" | b"koi8u" | b"macce" | b"macroman" | b"tis620" | b"armscii8" | b"geostd8"
-            | b"dec8" | b"hp8" | b"keybcs2" | b"swe7" | b"ujis" | b"eucjpms" | b"euckr" | b"gb2312" => Self::AsciiSafe,
+            b"utf8mb4" | b"utf8mb3" | b"utf8" => Self::Utf8,
+            b"latin1" | b"latin2" | b"latin5" | b"latin7" | b"ascii" | b"binary" | b"cp1250" | b"cp1251"
+            | b"cp1256" | b"cp1257" | b"cp850" | b"cp852" | b"cp866" | b"greek" | b"hebrew" | b"koi8r" | b"koi8u"
+            | b"macce" | b"macroman" | b"tis620" | b"armscii8" | b"geostd8" | b"dec8" | b"hp8" | b"keybcs2"
+            | b"ujis" | b"eucjpms" | b"euckr" | b"gb2312" => Self::AsciiSafe,
             _ => Self::Unknown,
         }
     }

@@ -1,9 +1,24 @@
 //! What a statement does, told from its text as the server would read it.
 
+mod byte;
+#[cfg(feature = "cases")]
+pub mod cases;
 mod classify;
+mod comment;
+mod function;
+mod keyword;
 mod lexing;
+mod literal;
+mod multibyte;
 mod statement;
+mod token;
+mod variable;
+mod word_index;
 
 pub use classify::{Kill, KillTarget, bare_connection_id, classify, kill};
+pub use keyword::Keyword;
 pub use lexing::{ClientCharset, Flavour, Lexing, ServerVersion, SqlMode};
 pub use statement::{Access, Effects, Hint, Statement, Verb, Why};
+pub use token::{Findings, Kind, Token, Tokens};
+
+pub(crate) use classify::{body_is_harmless, view_is_harmless};

@@ -105,6 +105,9 @@ bitflags! {
         const GLOBAL_VARIABLES = 1 << 21;
         /// Takes row or metadata locks (FOR UPDATE, FOR SHARE …).
         const LOCKS_ROWS = 1 << 22;
+        /// Asks for the outcome of the previous statement although it must run on the primary (otherwise
+        /// [`Access::Previous`] says so).
+        const ASKS_PREVIOUS = 1 << 23;
     }
 }
 

@@ -1,0 +1,192 @@
+//! SET, part by part.
+
+use super::reader::Reader;
+use crate::sql::keyword::Keyword as K;
+use crate::sql::token::Kind;
+use crate::sql::{Access, Effects, Verb, variable};
+
+/// Which value of a system variable is set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// `SET x`
+    Unnamed,
+    /// `SET @@x`
+    At,
+    /// `SET SESSION x`
+    Session,
+    /// `SET GLOBAL x`, PERSIST, PERSIST_ONLY
+    Global,
+}
+
+/// SET.
+pub(super) fn set(reader: &mut Reader<'_>) -> Verb {
+    reader.next();
+    reader.verdict.raise(Access::Session, "changes the session");
+    match reader.keyword() {
+        K::Statement => return statement(reader),
+        K::Password => {
+            reader.verdict.raise(Access::Primary, "changes a password");
+            reader.skip();
+            return Verb::Set;
+        }
+        K::Default => {
+            reader.verdict.raise(Access::Primary, "changes an account");
+            reader.skip();
+            return Verb::Set;
+        }
+        K::Role | K::Resource => {
+            let mut ahead = reader.clone();
+            ahead.next();
+            if !matches!(ahead.peek().kind, Kind::Punctuation(b'=' | b':')) {
+                reader.verdict.effects |= Effects::OPAQUE_STATE;
+                reader.skip();
+                return Verb::Set;
+            }
+        }
+        _ => {}
+    }
+    loop {
+        part(reader);
+        if !reader.take_punctuation(b',') {
+            break;
+        }
+    }
+    if !reader.is_at_end() {
+        reader.verdict.leaves(Effects::UNKNOWN_ROUTINE, "a SET that is not understood");
+        reader.rest();
+    }
+    Verb::Set
+}
+
+/// SET STATEMENT v=x, … FOR statement (MariaDB): the trackers report the passing values (sessions.md 2).
+fn statement(reader: &mut Reader<'_>) -> Verb {
+    reader.verdict.leaves(Effects::SETS_VARIABLES, "SET STATEMENT");
+    while !reader.is_at_end() && reader.keyword() != K::For {
+        reader.step();
+    }
+    reader.take(K::For);
+    if !reader.is_at_end() {
+        super::statement(reader);
+    }
+    Verb::Set
+}
+
+/// One part of the list.
+fn part(reader: &mut Reader<'_>) {
+    match reader.peek().kind {
+        Kind::UserVariable => {
+            reader.verdict.effects |= Effects::USER_VARIABLES;
+            reader.next();
+            assigned(reader);
+        }
+        Kind::SystemVariable => {
+            let first = reader.next().text;
+            let scope = if variable::is_global(first) {
+                Scope::Global
+            } else if variable::is_session(first) {
+                Scope::Session
+            } else {
+                Scope::At
+            };
+            if scope != Scope::At && reader.take_punctuation(b'.') {
+                let name = reader.next().text;
+                variable(reader, scope, name);
+            } else if first.is_empty() {
+                let name = reader.next().text;
+                variable(reader, scope, name);
+            } else {
+                variable(reader, scope, first);
+            }
+        }
+        Kind::Word(K::Names) => names(reader),
+        Kind::Word(K::Character | K::Charset) => character_set(reader),
+        Kind::Word(K::Transaction) => transaction(reader, Scope::Unnamed),
+        Kind::Word(K::Global | K::Persist | K::PersistOnly) => scoped(reader, Scope::Global),
+        Kind::Word(K::Session | K::Local) => scoped(reader, Scope::Session),
+        Kind::Word(_) | Kind::Quoted => {
+            let name = reader.next().text;
+            variable(reader, Scope::Unnamed, name);
+        }
+        _ => reader.verdict.leaves(Effects::UNKNOWN_ROUTINE, "a SET that is not understood"),
+    }
+}
+
+fn scoped(reader: &mut Reader<'_>, scope: Scope) {
+    reader.next();
+    if reader.keyword() == K::Transaction {
+        return transaction(reader, scope);
+    }
+    let name = reader.next().text;
+    variable(reader, scope, name);
+}
+
+/// A system variable, whose name has been read.
+fn variable(reader: &mut Reader<'_>, scope: Scope, name: &[u8]) {
+    let mut name = name;
+    // key_cache.key_buffer_size is global; NEW.x and OLD.x stand in triggers only.
+    if reader.take_punctuation(b'.') {
+        name = reader.next().text;
+        reader.verdict.leaves(Effects::GLOBAL_VARIABLES, "sets a structured variable");
+    }
+    match scope {
+        Scope::Global => reader.verdict.leaves(Effects::GLOBAL_VARIABLES, "changes the server"),
+        Scope::At if variable::is_transaction_characteristic(name) => reader.verdict.effects |= Effects::ONE_SHOT,
+        _ => reader.verdict.effects |= Effects::SETS_VARIABLES,
+    }
+    if scope != Scope::Global && variable::is_opaque(name) {
+        reader.verdict.leaves(Effects::OPAQUE_STATE, "sets what no tracker tells");
+    }
+    if name.eq_ignore_ascii_case(b"pseudo_thread_id") {
+        reader.verdict.effects |= Effects::CONNECTION_ID;
+    }
+    assigned(reader);
+}
+
+/// `= expr` or `:= expr`, up to the next part.
+fn assigned(reader: &mut Reader<'_>) {
+    reader.take_punctuation(b':');
+    if !reader.take_punctuation(b'=') {
+        reader.verdict.leaves(Effects::UNKNOWN_ROUTINE, "a SET that is not understood");
+    }
+    let outer = reader.depth;
+    while !reader.is_at_end() && !(reader.depth == outer && reader.peek().kind == Kind::Punctuation(b',')) {
+        reader.step();
+    }
+}
+
+/// NAMES x [COLLATE y]. Trackers do not tell the collation (sessions.md 2).
+fn names(reader: &mut Reader<'_>) {
+    reader.next();
+    reader.verdict.effects |= Effects::SETS_VARIABLES;
+    if matches!(reader.peek().kind, Kind::Punctuation(b'=' | b':')) {
+        // A variable of this name does not exist.
+        return assigned(reader);
+    }
+    if reader.is_at_end() {
+        return reader.verdict.leaves(Effects::UNKNOWN_ROUTINE, "a SET that is not understood");
+    }
+    reader.next();
+    if reader.take(K::Collate) {
+        reader.verdict.leaves(Effects::OPAQUE_STATE, "sets a collation that no tracker tells");
+        reader.next();
+    }
+}
+
+/// CHARACTER SET x, CHARSET x.
+fn character_set(reader: &mut Reader<'_>) {
+    reader.next();
+    reader.take(K::Set);
+    reader.verdict.effects |= Effects::SETS_VARIABLES;
+    reader.next();
+}
+
+/// TRANSACTION: without a scope it holds for the next transaction only.
+fn transaction(reader: &mut Reader<'_>, scope: Scope) {
+    reader.next();
+    match scope {
+        Scope::Global => reader.verdict.leaves(Effects::GLOBAL_VARIABLES, "changes the server"),
+        Scope::Session => reader.verdict.effects |= Effects::SETS_VARIABLES,
+        Scope::Unnamed | Scope::At => reader.verdict.effects |= Effects::ONE_SHOT,
+    }
+    reader.skip();
+}

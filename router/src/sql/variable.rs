@@ -1,0 +1,86 @@
+//! System variables that need care.
+
+/// What reading a system variable asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Read {
+    /// The outcome of the previous statement.
+    Previous,
+    /// The connection's id.
+    ConnectionId,
+    /// A value that may differ from server to server.
+    Node,
+}
+
+/// What reading `@@name` asks for.
+pub(super) fn read(name: &[u8]) -> Read {
+    const PREVIOUS: [&[u8]; 4] = [b"identity", b"last_insert_id", b"warning_count", b"error_count"];
+    if is_one_of(name, &PREVIOUS) {
+        Read::Previous
+    } else if name.eq_ignore_ascii_case(b"pseudo_thread_id") {
+        Read::ConnectionId
+    } else {
+        Read::Node
+    }
+}
+
+/// Whether `name` is a scope, as in `@@global.x`.
+pub(super) fn is_scope(name: &[u8]) -> bool {
+    is_global(name) || is_session(name)
+}
+
+/// A scope that reaches beyond the session.
+pub(super) fn is_global(name: &[u8]) -> bool {
+    is_one_of(name, &[b"global", b"persist", b"persist_only"])
+}
+
+/// The session's scope.
+pub(super) fn is_session(name: &[u8]) -> bool {
+    is_one_of(name, &[b"session", b"local"])
+}
+
+/// A variable whose change no tracker tells, or whose value is used up by the statements behind it. A session that set
+/// one cannot be rebuilt elsewhere.
+pub(super) fn is_opaque(name: &[u8]) -> bool {
+    const OPAQUE: [&[u8]; 30] = [
+        b"sql_log_bin",
+        b"gtid_next",
+        b"gtid_next_list",
+        b"gtid_domain_id",
+        b"gtid_seq_no",
+        b"server_id",
+        b"pseudo_thread_id",
+        b"pseudo_slave_mode",
+        b"pseudo_replica_mode",
+        b"insert_id",
+        b"last_insert_id",
+        b"identity",
+        b"timestamp",
+        b"rand_seed1",
+        b"rand_seed2",
+        b"original_commit_timestamp",
+        b"original_server_version",
+        b"immediate_server_version",
+        b"rbr_exec_mode",
+        b"skip_replication",
+        b"skip_parallel_replication",
+        b"wsrep_on",
+        b"wsrep_osu_method",
+        b"wsrep_trx_fragment_size",
+        b"wsrep_trx_fragment_unit",
+        b"debug",
+        b"debug_dbug",
+        b"debug_sync",
+        b"proxy_user",
+        b"sql_log_off",
+    ];
+    is_one_of(name, &OPAQUE)
+}
+
+/// `SET @@name` (without a scope) of these holds for the next transaction only.
+pub(super) fn is_transaction_characteristic(name: &[u8]) -> bool {
+    is_one_of(name, &[b"transaction_isolation", b"transaction_read_only", b"tx_isolation", b"tx_read_only"])
+}
+
+fn is_one_of(name: &[u8], list: &[&[u8]]) -> bool {
+    list.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
