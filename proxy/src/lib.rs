@@ -20,3 +20,4 @@ pub mod tls;
 pub mod topology;
 pub mod transport;
 pub mod worker;
+pub mod app;

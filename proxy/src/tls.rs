@@ -1,6 +1,5 @@
 //! TLS on both legs: what is offered to clients, and how servers are verified.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -9,23 +8,10 @@ use rolecall_router::topology::Address;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 
-/// How a server's certificate is judged; the words are MySQL's `--ssl-mode`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ServerTlsMode {
-    /// No TLS.
-    Off,
-    /// TLS where offered, no verification.
-    Preferred,
-    /// TLS or nothing, no verification.
-    Required,
-    /// TLS, and the certificate comes from a trusted authority.
-    VerifyCa,
-    /// The same, and it names the server.
-    VerifyIdentity,
-}
+use crate::config::{BackendTls, Identity, ServerTlsMode};
 
 /// TLS towards servers.
 #[derive(Debug, Clone)]
@@ -35,11 +21,12 @@ pub struct ServerTls {
 }
 
 impl ServerTls {
-    /// Reads the files that the mode needs.
+    /// From the configuration.
     ///
     /// # Errors
-    /// Files that cannot be read or hold nothing usable, named.
-    pub fn new(mode: ServerTlsMode, ca: Option<&Path>, identity: Option<(&Path, &Path)>) -> anyhow::Result<Self> {
+    /// An authority or certificate that cannot be used.
+    pub fn new(tls: &BackendTls) -> anyhow::Result<Self> {
+        let mode = tls.mode;
         if mode == ServerTlsMode::Off {
             return Ok(Self { mode, config: None });
         }
@@ -48,19 +35,19 @@ impl ServerTls {
             ServerTlsMode::Off | ServerTlsMode::Preferred | ServerTlsMode::Required => {
                 Arc::new(Unverified(provider.clone()))
             }
-            ServerTlsMode::VerifyCa => Arc::new(AuthorityOnly(authority(ca, &provider)?)),
-            ServerTlsMode::VerifyIdentity => authority(ca, &provider)?,
+            ServerTlsMode::VerifyCa => Arc::new(AuthorityOnly(authority(&tls.ca, &provider)?)),
+            ServerTlsMode::VerifyIdentity => authority(&tls.ca, &provider)?,
         };
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .context("TLS protocol versions")?
             .dangerous()
             .with_custom_certificate_verifier(verifier);
-        let config = match identity {
+        let config = match &tls.identity {
             None => builder.with_no_client_auth(),
-            Some((certificate, key)) => builder
-                .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
-                .with_context(|| format!("client certificate {}", certificate.display()))?,
+            Some(identity) => builder
+                .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())
+                .context("backend.tls: the client certificate cannot be used")?,
         };
         Ok(Self { mode, config: Some(Arc::new(config)) })
     }
@@ -97,13 +84,13 @@ impl ServerTls {
     }
 }
 
-/// TLS towards clients: from files, or with a certificate generated for this process.
+/// TLS towards clients: with the configured certificate, or with one generated for this process.
 ///
 /// # Errors
-/// Files that cannot be read or do not belong together, named.
-pub fn client_tls(identity: Option<(&Path, &Path)>) -> anyhow::Result<Arc<ServerConfig>> {
+/// A certificate that cannot be used.
+pub fn client_tls(identity: Option<&Identity>) -> anyhow::Result<Arc<ServerConfig>> {
     let (chain, key) = match identity {
-        Some((certificate, key)) => (certificates(certificate)?, private_key(key)?),
+        Some(identity) => (identity.chain.clone(), identity.key.clone_key()),
         None => generated()?,
     };
     let config = ServerConfig::builder_with_provider(provider())
@@ -111,7 +98,7 @@ pub fn client_tls(identity: Option<(&Path, &Path)>) -> anyhow::Result<Arc<Server
         .context("TLS protocol versions")?
         .with_no_client_auth()
         .with_single_cert(chain, key)
-        .context("certificate and key for clients do not belong together")?;
+        .context("listeners.tls: the certificate cannot be used")?;
     Ok(Arc::new(config))
 }
 
@@ -126,28 +113,12 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
-    let chain = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .with_context(|| format!("reading certificates from {}", path.display()))?;
-    anyhow::ensure!(!chain.is_empty(), "{} holds no PEM certificate", path.display());
-    Ok(chain)
-}
-
-fn private_key(path: &Path) -> anyhow::Result<PrivateKeyDer<'static>> {
-    PrivateKeyDer::from_pem_file(path).with_context(|| format!("reading a private key from {}", path.display()))
-}
-
-fn authority(ca: Option<&Path>, provider: &Arc<CryptoProvider>) -> anyhow::Result<Arc<WebPkiServerVerifier>> {
-    let path =
-        ca.context("verify-ca and verify-identity need backend.tls.ca: a PEM file with the authority's certificate")?;
+fn authority(ca: &[CertificateDer<'static>], provider: &Arc<CryptoProvider>) -> anyhow::Result<Arc<WebPkiServerVerifier>> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        roots.add(certificate).with_context(|| format!("authority in {}", path.display()))?;
+    for certificate in ca {
+        roots.add(certificate.clone()).context("backend.tls.ca")?;
     }
-    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-        .build()
-        .with_context(|| format!("authority in {}", path.display()))
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build().context("backend.tls.ca")
 }
 
 /// Accepts every certificate; signatures are still checked, so the channel is private against listeners.

@@ -1,0 +1,177 @@
+//! One acceptor hands each socket to the worker with the fewest sessions (architecture.md: SO_REUSEPORT's hashing is
+//! uneven with few connections, and loses queued ones when a listener closes).
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use futures_util::future::join_all;
+use rolecall_protocol::SequenceId;
+use rolecall_protocol::error_code::ErrorCode;
+use rolecall_protocol::packet::put_packet;
+use rolecall_protocol::response::ErrPacket;
+use rolecall_router::decide::Mode;
+use rolecall_router::topology::Address;
+use tokio::net::{TcpListener, UnixListener};
+
+use crate::config::{ClientTlsMode, Config, Listener, ListenerMode};
+use crate::shared::{ClientTls, ListenerProfile, Shared};
+use crate::tls;
+use crate::worker::{AcceptedSocket, Assignment, WorkerHandle};
+
+/// After accept fails for want of descriptors or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections that the kernel queues.
+const BACKLOG: i32 = 4096;
+
+/// A bound listener.
+#[derive(Debug)]
+pub(super) struct Acceptor {
+    /// Where it listens.
+    pub address: String,
+    socket: Socket,
+    profile: Arc<ListenerProfile>,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener, std::path::PathBuf),
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if let Self::Unix(_, path) = self {
+            // Left behind, the file would look like a listener to the next start.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Binds every listener of the configuration.
+pub(super) fn bind(config: &Config) -> anyhow::Result<Vec<Acceptor>> {
+    config.listeners.iter().map(bind_one).collect()
+}
+
+fn bind_one(listener: &Listener) -> anyhow::Result<Acceptor> {
+    let (socket, address) = match &listener.address {
+        Address::Tcp(host, port) => {
+            let socket = bind_tcp(host, *port)
+                .with_context(|| format!("listening on {host}:{port}: is another process there, or the address not local?"))?;
+            let address = socket.local_addr().context("listening address")?.to_string();
+            (Socket::Tcp(socket), address)
+        }
+        Address::Unix(path) => {
+            let socket = bind_unix(path).with_context(|| format!("listening on {}", path.display()))?;
+            (Socket::Unix(socket, path.clone()), path.display().to_string())
+        }
+    };
+    let config = || tls::client_tls(listener.tls.identity.as_deref());
+    let tls = match listener.tls.mode {
+        ClientTlsMode::Off => ClientTls::Off,
+        ClientTlsMode::Preferred => ClientTls::Preferred(config()?),
+        ClientTlsMode::Required => ClientTls::Required(config()?),
+    };
+    let mode = match listener.mode {
+        ListenerMode::Split => Mode::Split,
+        ListenerMode::Primary => Mode::PrimaryOnly,
+        ListenerMode::Replica => Mode::ReplicaOnly,
+    };
+    Ok(Acceptor { address, socket, profile: Arc::new(ListenerProfile { mode, tls }) })
+}
+
+fn bind_tcp(host: &str, port: u16) -> io::Result<TcpListener> {
+    use std::net::ToSocketAddrs as _;
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in (host, port).to_socket_addrs()? {
+        let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        match socket.bind(&address.into()).and_then(|()| socket.listen(BACKLOG)) {
+            Ok(()) => return TcpListener::from_std(socket.into()),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn bind_unix(path: &std::path::Path) -> io::Result<UnixListener> {
+    match UnixListener::bind(path) {
+        // A file that nobody listens on is a leftover.
+        Err(error)
+            if error.kind() == io::ErrorKind::AddrInUse && std::os::unix::net::UnixStream::connect(path).is_err() =>
+        {
+            std::fs::remove_file(path)?;
+            UnixListener::bind(path)
+        }
+        other => other,
+    }
+}
+
+/// Accepts on all listeners; never ends by itself.
+pub(super) async fn accept_all(acceptors: &[Acceptor], workers: &[WorkerHandle], shared: &Shared) {
+    join_all(acceptors.iter().map(|acceptor| acceptor.accept(workers, shared))).await;
+}
+
+impl Acceptor {
+    pub(super) fn mode_name(&self) -> &'static str {
+        match self.profile.mode {
+            Mode::Split => "split",
+            Mode::PrimaryOnly => "primary",
+            Mode::ReplicaOnly => "replica",
+        }
+    }
+
+    async fn accept(&self, workers: &[WorkerHandle], shared: &Shared) {
+        loop {
+            match self.next().await {
+                Ok((socket, peer)) => self.hand_over(socket, peer, workers, shared),
+                Err(error) => {
+                    tracing::error!(address = %self.address, %error, "accepting a client failed");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn next(&self) -> io::Result<(AcceptedSocket, Option<IpAddr>)> {
+        match &self.socket {
+            Socket::Tcp(listener) => {
+                let (socket, peer) = listener.accept().await?;
+                Ok((AcceptedSocket::Tcp(socket.into_std()?), Some(peer.ip().to_canonical())))
+            }
+            Socket::Unix(listener, _) => {
+                let (socket, _) = listener.accept().await?;
+                Ok((AcceptedSocket::Unix(socket.into_std()?), None))
+            }
+        }
+    }
+
+    fn hand_over(&self, socket: AcceptedSocket, peer: Option<IpAddr>, workers: &[WorkerHandle], shared: &Shared) {
+        let Some(admitted) = shared.admission.admit(peer, shared.sessions.count()) else {
+            tracing::debug!(?peer, "too many connections");
+            return refuse(socket);
+        };
+        let assignment = Assignment { socket, peer, profile: Arc::clone(&self.profile), admitted };
+        let Some(worker) = workers.iter().min_by_key(|worker| worker.load()) else { return };
+        if let Err(assignment) = worker.assign(assignment) {
+            refuse(assignment.socket);
+        }
+    }
+}
+
+/// Error 1040, without waiting: a client that does not take it at once does not get it.
+fn refuse(mut socket: AcceptedSocket) {
+    use std::io::Write as _;
+    let err = ErrPacket { sql_state: None, ..ErrPacket::new(ErrorCode::CON_COUNT_ERROR, "Too many connections") };
+    let mut payload = Vec::new();
+    err.put(&mut payload);
+    let mut bytes = Vec::new();
+    put_packet(&mut bytes, &mut SequenceId(0), &payload);
+    let _ = match &mut socket {
+        AcceptedSocket::Tcp(socket) => socket.write(&bytes),
+        AcceptedSocket::Unix(socket) => socket.write(&bytes),
+    };
+}

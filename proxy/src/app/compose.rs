@@ -1,0 +1,135 @@
+//! From the configuration's types to those of the parts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use rolecall_protocol::auth::Known;
+use rolecall_protocol::compression::Algorithm;
+use rolecall_protocol::handshake::ServerKey;
+use rolecall_router::catalogue::Catalogue;
+use rolecall_router::decide::ReadsOnPrimary;
+use rolecall_router::topology::Settings as Judgement;
+use tokio::sync::watch;
+
+use crate::accounts::Accounts;
+use crate::admission::{Admission, Limits};
+use crate::backend::Connector;
+use crate::config::{self, Config};
+use crate::crypto::OwnKey;
+use crate::net::Liveness;
+use crate::registry::Sessions;
+use crate::shared::{Phase, Settings, Shared};
+use crate::tls::ServerTls;
+use crate::topology::{
+    Controls, KubernetesOptions, Monitor, Pace, RoleLabel, Source, TopologyHandle, TopologyOptions, TopologyThread,
+};
+
+/// zstd's own default level.
+const ZSTD_LEVEL: u8 = 3;
+
+pub(super) fn shared(config: &Config, phase: watch::Receiver<Phase>) -> anyhow::Result<(Arc<Shared>, TopologyThread)> {
+    let accounts = Arc::new(Accounts::new(config.login.belief));
+    accounts.configure(known_users(config));
+    let catalogue = Arc::new(ArcSwap::from_pointee(Catalogue::unknown()));
+    let connector = connector(config)?;
+    let (handle, publisher) = TopologyHandle::new();
+    let topology = TopologyThread::start(
+        controls(config, connector.clone()),
+        (handle.clone(), publisher),
+        Arc::clone(&accounts),
+        Arc::clone(&catalogue),
+    )
+    .context("starting the topology thread")?;
+    let shared = Shared {
+        topology: handle,
+        catalogue,
+        accounts,
+        connector,
+        own_key: OwnKey::generate().ok().context("generating an RSA key")?,
+        sessions: Arc::new(Sessions::default()),
+        admission: Admission::new(Limits {
+            unauthenticated: config.limits.unauthenticated as usize,
+            per_address: config.limits.unauthenticated_per_address as usize,
+            sessions: config.limits.max_sessions as usize,
+        }),
+        settings: Arc::new(ArcSwap::from_pointee(settings(config))),
+        phase,
+    };
+    Ok((Arc::new(shared), topology))
+}
+
+pub(super) fn settings(config: &Config) -> Settings {
+    Settings {
+        reads_on_primary: match config.routing.reads_on_primary {
+            config::ReadsOnPrimary::WhenNoReplica => ReadsOnPrimary::WhenNoReplica,
+            config::ReadsOnPrimary::Never => ReadsOnPrimary::Never,
+            config::ReadsOnPrimary::Always => ReadsOnPrimary::Always,
+        },
+        hold_timeout: config.routing.hold_timeout,
+        statement_buffer: config.limits.statement_buffer,
+        max_packet: usize::try_from(config.limits.max_packet).unwrap_or(usize::MAX),
+        handshake_timeout: config.limits.handshake_timeout,
+        liveness: liveness(config),
+    }
+}
+
+pub(super) fn known_users(config: &Config) -> Vec<(Vec<u8>, Known)> {
+    config.users.iter().map(|user| (user.name.clone().into_bytes(), Known::from(&user.secret))).collect()
+}
+
+pub(super) fn controls(config: &Config, connector: Connector) -> Controls {
+    Controls {
+        options: TopologyOptions {
+            source: source(config),
+            settings: Judgement { max_lag: config.routing.max_lag, ..Judgement::default() },
+            pace: Pace { interval: config.probe.interval, timeout: config.probe.timeout, ..Pace::default() },
+        },
+        monitor: config
+            .monitor
+            .as_ref()
+            .map(|monitor| Monitor { user: monitor.user.clone(), password: monitor.password.clone() }),
+        connector,
+        catalogue_interval: config.catalogue_refresh,
+    }
+}
+
+fn source(config: &Config) -> Source {
+    match &config.source {
+        config::Source::Servers(servers) => Source::Fixed(servers.iter().map(|server| server.address.clone()).collect()),
+        config::Source::Kubernetes(kubernetes) => Source::Kubernetes(KubernetesOptions {
+            selector: kubernetes.selector.clone(),
+            role: RoleLabel { key: kubernetes.role.key.clone(), primary: kubernetes.role.value.clone() },
+            namespace: kubernetes.namespace.clone(),
+            port: kubernetes.port,
+            kubeconfig: kubernetes.kubeconfig.clone(),
+        }),
+    }
+}
+
+fn connector(config: &Config) -> anyhow::Result<Connector> {
+    Ok(Connector {
+        tls: ServerTls::new(&config.backend.tls)?,
+        server_key: match &config.backend.public_key {
+            config::PublicKey::Refuse => ServerKey::Refuse,
+            config::PublicKey::Pinned(pem) => ServerKey::Pinned(pem.clone()),
+            config::PublicKey::Ask => ServerKey::Ask,
+        },
+        compression: match config.backend.compression {
+            config::Compression::None => None,
+            config::Compression::Zlib => Some(Algorithm::Zlib),
+            config::Compression::Zstd => Some(Algorithm::Zstd(ZSTD_LEVEL)),
+        },
+        timeout: config.backend.connect_timeout,
+        liveness: liveness(config),
+    })
+}
+
+fn liveness(config: &Config) -> Liveness {
+    const OFF: Duration = Duration::from_secs(24 * 60 * 60);
+    Liveness {
+        keepalive: config.tcp.keepalive.unwrap_or(OFF),
+        user_timeout: config.tcp.user_timeout.unwrap_or(Duration::ZERO),
+    }
+}
