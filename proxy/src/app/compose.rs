@@ -10,7 +10,6 @@ use rolecall_protocol::compression::Algorithm;
 use rolecall_protocol::handshake::ServerKey;
 use rolecall_router::catalogue::Catalogue;
 use rolecall_router::decide::ReadsOnPrimary;
-use rolecall_router::topology::Settings as Judgement;
 use tokio::sync::watch;
 
 use crate::accounts::Accounts;
@@ -22,9 +21,7 @@ use crate::net::Liveness;
 use crate::registry::Sessions;
 use crate::shared::{Phase, Settings, Shared};
 use crate::tls::ServerTls;
-use crate::topology::{
-    Controls, KubernetesOptions, Monitor, Pace, RoleLabel, Source, TopologyHandle, TopologyOptions, TopologyThread,
-};
+use crate::topology::{Controls, TopologyHandle, TopologyThread};
 
 /// zstd's own default level.
 const ZSTD_LEVEL: u8 = 3;
@@ -36,7 +33,7 @@ pub(super) fn shared(config: &Config, phase: watch::Receiver<Phase>) -> anyhow::
     let connector = connector(config)?;
     let (handle, publisher) = TopologyHandle::new();
     let topology = TopologyThread::start(
-        controls(config, connector.clone()),
+        Controls::new(config, connector.clone()),
         (handle.clone(), publisher),
         Arc::clone(&accounts),
         Arc::clone(&catalogue),
@@ -77,35 +74,6 @@ pub(super) fn settings(config: &Config) -> Settings {
 
 pub(super) fn known_users(config: &Config) -> Vec<(Vec<u8>, Known)> {
     config.users.iter().map(|user| (user.name.clone().into_bytes(), Known::from(&user.secret))).collect()
-}
-
-pub(super) fn controls(config: &Config, connector: Connector) -> Controls {
-    Controls {
-        options: TopologyOptions {
-            source: source(config),
-            settings: Judgement { max_lag: config.routing.max_lag, ..Judgement::default() },
-            pace: Pace { interval: config.probe.interval, timeout: config.probe.timeout, ..Pace::default() },
-        },
-        monitor: config
-            .monitor
-            .as_ref()
-            .map(|monitor| Monitor { user: monitor.user.clone(), password: monitor.password.clone() }),
-        connector,
-        catalogue_interval: config.catalogue_refresh,
-    }
-}
-
-fn source(config: &Config) -> Source {
-    match &config.source {
-        config::Source::Servers(servers) => Source::Fixed(servers.iter().map(|server| server.address.clone()).collect()),
-        config::Source::Kubernetes(kubernetes) => Source::Kubernetes(KubernetesOptions {
-            selector: kubernetes.selector.clone(),
-            role: RoleLabel { key: kubernetes.role.key.clone(), primary: kubernetes.role.value.clone() },
-            namespace: kubernetes.namespace.clone(),
-            port: kubernetes.port,
-            kubeconfig: kubernetes.kubeconfig.clone(),
-        }),
-    }
 }
 
 fn connector(config: &Config) -> anyhow::Result<Connector> {

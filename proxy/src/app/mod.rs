@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::shared::{Phase, Shared};
-use crate::topology::TopologyThread;
+use crate::topology::{Controls, TopologyThread};
 use crate::worker::{self, WorkerHandle};
 
 use acceptor::Acceptor;
@@ -63,7 +63,7 @@ impl App {
     /// # Errors
     /// What cannot be applied; nothing has been then.
     pub fn reconfigure(&mut self, config: Config) -> anyhow::Result<()> {
-        let controls = compose::controls(&config, self.shared.connector.clone());
+        let controls = Controls::new(&config, self.shared.connector.clone());
         self.shared.accounts.configure(compose::known_users(&config));
         self.shared.settings.store(Arc::new(compose::settings(&config)));
         self.topology.reconfigure(controls);

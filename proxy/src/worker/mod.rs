@@ -11,7 +11,7 @@ use rolecall_router::sql::{ClientCharset, Lexing, SqlMode};
 use crate::backend::Identity;
 use crate::shared::{Settings, Shared};
 
-pub use serve::{Assignment, WorkerHandle, spawn};
+pub use serve::{AcceptedSocket, Assignment, WorkerHandle, spawn};
 
 /// What a worker's sessions share.
 #[derive(Debug)]
