@@ -109,7 +109,7 @@ fn replay(capture: &Capture, login: Login) -> (Vec<Vec<u8>>, ClientStep) {
     let mut sent = Vec::new();
     for payload in packets(capture.server) {
         match handshake.handle(&payload, &rsa).expect("the server's packets are in order") {
-            ClientStep::Send(payload) => sent.push(payload),
+            ClientStep::Send(payload) => sent.push(payload.to_vec()),
             ClientStep::Read => {}
             last => return (sent, last),
         }
@@ -273,7 +273,7 @@ fn a26_a_change_of_user_runs_as_the_server_ran_it() {
     assert_eq!(payload, client[1]);
     let rsa = Recorded { scramble: [0; 20] };
     let step = handshake.handle(&server[2], &rsa).expect("well formed");
-    assert!(matches!(step, ClientStep::Send(ref payload) if *payload == client[2]), "{step:?}");
+    assert!(matches!(step, ClientStep::Send(ref payload) if **payload == client[2]), "{step:?}");
     let step = handshake.handle(&server[3], &rsa).expect("well formed");
     assert!(matches!(step, ClientStep::Done(_)), "{step:?}");
 }

@@ -79,7 +79,7 @@ fn log_in(
         allow_clear_password: false,
     });
     let sent = |step| match step {
-        Ok(ClientStep::Send(payload)) => payload,
+        Ok(ClientStep::Send(payload)) => payload.to_vec(),
         other => panic!("the client does not answer: {other:?}"),
     };
     let payload = sent(client.handle(&greeting.encode(), &Caesar));

@@ -13,7 +13,7 @@ pub(super) enum Answer {
     /// The server goes on by itself.
     Read,
     /// Send this payload.
-    Send(Vec<u8>),
+    Send(Zeroizing<Vec<u8>>),
 }
 
 /// The plugin to begin with, and its answer to the greeting's scramble: the server's default where it can be answered
@@ -38,31 +38,31 @@ pub(super) fn answer(
     data: &[u8],
     channel: ServerChannel,
     rsa: &dyn RsaEncrypt,
-) -> Result<(Vec<u8>, Vec<u8>), ProtocolError> {
+) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), ProtocolError> {
     if plugin == AuthPlugin::NativePassword {
         let scramble = scramble(data)?;
         let reply = match &login.credential {
             Credential::Password(password) => native_response(password, &scramble),
             Credential::NativeHash(hash) => native::respond(hash, &scramble).to_vec(),
         };
-        return Ok((scramble.to_vec(), reply));
+        return Ok((scramble.to_vec(), Zeroizing::new(reply)));
     }
     let password = password(&login.credential)?;
     match plugin {
         AuthPlugin::NativePassword | AuthPlugin::CachingSha2Password => {
             let scramble = scramble(data)?;
-            Ok((scramble.to_vec(), caching_sha2_response(password, &scramble).to_vec()))
+            Ok((scramble.to_vec(), caching_sha2_response(password, &scramble)))
         }
         AuthPlugin::Ed25519 => {
             // The nonce may end in a zero byte of its own.
             let nonce = data.first_chunk().ok_or(ProtocolError::malformed("ed25519 nonce"))?;
-            Ok((Vec::new(), ed25519::respond(password.expose(), nonce).to_vec()))
+            Ok((Vec::new(), Zeroizing::new(ed25519::respond(password.expose(), nonce).to_vec())))
         }
         AuthPlugin::Sha256Password => {
             let scramble = scramble(data)?;
             let reply = match full(login, plugin, password, &scramble, channel, rsa)? {
                 // sha256_password asks with another byte than caching_sha2_password does.
-                Full::AskForKey => vec![REQUEST_PUBLIC_KEY_SHA256],
+                Full::AskForKey => Zeroizing::new(vec![REQUEST_PUBLIC_KEY_SHA256]),
                 Full::Send(payload) => payload,
             };
             Ok((scramble.to_vec(), reply))
@@ -93,7 +93,7 @@ pub(super) fn answer_more(
         [FAST_AUTH_SUCCESS] if caching => Ok(Answer::Read),
         [PERFORM_FULL_AUTHENTICATION] if caching => {
             Ok(Answer::Send(match full(login, plugin, password(&login.credential)?, scramble, channel, rsa)? {
-                Full::AskForKey => vec![REQUEST_PUBLIC_KEY],
+                Full::AskForKey => Zeroizing::new(vec![REQUEST_PUBLIC_KEY]),
                 Full::Send(payload) => payload,
             }))
         }
@@ -111,7 +111,7 @@ pub(super) fn answer_more(
 /// The password itself, in the form that the channel allows.
 enum Full {
     /// Send this.
-    Send(Vec<u8>),
+    Send(Zeroizing<Vec<u8>>),
     /// Ask for the server's key first.
     AskForKey,
 }
@@ -164,9 +164,9 @@ fn encrypted(
     password: &Password,
     scramble: &[u8],
     rsa: &dyn RsaEncrypt,
-) -> Result<Vec<u8>, ProtocolError> {
-    let plain = Zeroizing::new(terminated(password));
-    rsa.encrypt(public_key, &caching_sha2::cover(&plain, scramble))
+) -> Result<Zeroizing<Vec<u8>>, ProtocolError> {
+    rsa.encrypt(public_key, &caching_sha2::cover(&terminated(password), scramble))
+        .map(Zeroizing::new)
         .ok_or(ProtocolError::malformed("the server's public key"))
 }
 
@@ -199,8 +199,8 @@ fn native_response(password: &Password, scramble: &Scramble) -> Vec<u8> {
     }
 }
 
-fn terminated(password: &Password) -> Vec<u8> {
-    let mut out = Vec::with_capacity(password.expose().len() + 1);
+fn terminated(password: &Password) -> Zeroizing<Vec<u8>> {
+    let mut out = Zeroizing::new(Vec::with_capacity(password.expose().len() + 1));
     out.extend_from_slice(password.expose());
     out.push(0);
     out

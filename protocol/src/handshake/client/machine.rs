@@ -1,5 +1,7 @@
 //! The machine: which packet may come now, and what follows it.
 
+use zeroize::Zeroizing;
+
 use super::answer::{Answer, answer, answer_more, first_plugin};
 use super::{ClientStep, Established, Login, RsaEncrypt, ServerChannel, TlsWish};
 use crate::auth::{AuthMoreData, AuthPlugin, AuthSwitchRequest};
@@ -12,16 +14,16 @@ use crate::{Capabilities, MariadbCapabilities, ProtocolError};
 /// ```
 /// use rolecall_protocol::handshake::{ClientHandshake, ClientStep, Login, RsaEncrypt};
 /// # use rolecall_protocol::ProtocolError;
-/// # fn drive(login: Login, rsa: &dyn RsaEncrypt, mut read: impl FnMut() -> Vec<u8>, mut send: impl FnMut(Vec<u8>))
+/// # fn drive(login: Login, rsa: &dyn RsaEncrypt, mut read: impl FnMut() -> Vec<u8>, mut send: impl FnMut(&[u8]))
 /// # -> Result<(), ProtocolError> {
 /// let mut handshake = ClientHandshake::new(login);
 /// loop {
 ///     match handshake.handle(&read(), rsa)? {
-///         ClientStep::Send(payload) => send(payload),
+///         ClientStep::Send(payload) => send(&payload),
 ///         ClientStep::StartTls(payload) => {
-///             send(payload);
+///             send(&payload);
 ///             // … start TLS here, and say whether the certificate was checked.
-///             send(handshake.tls_started(true));
+///             send(&handshake.tls_started(true));
 ///         }
 ///         ClientStep::Read => {}
 ///         ClientStep::Done(established) => break println!("{:?}", established.capabilities),
@@ -156,7 +158,7 @@ impl ClientHandshake {
                 what: "TLS, which is required and which the server does not offer; give it a certificate",
             });
         }
-        Ok(ClientStep::Send(self.respond(agreed)))
+        Ok(ClientStep::Send(Zeroizing::new(self.respond(agreed))))
     }
 
     fn agree(&self, greeting: Greeting) -> Result<Agreed, ProtocolError> {

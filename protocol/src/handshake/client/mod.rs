@@ -6,6 +6,8 @@
 //!                  change_user ──────────────┘      └──────────────────────────────────────┘
 //! ```
 
+use zeroize::Zeroizing;
+
 use crate::auth::Credential;
 use crate::response::{ErrPacket, OkPacket};
 use crate::{Capabilities, MariadbCapabilities};
@@ -103,8 +105,9 @@ pub struct Established {
 
 /// What the driver does next.
 pub enum ClientStep {
-    /// Send this payload, then read the server's next packet and call [`ClientHandshake::handle`].
-    Send(Vec<u8>),
+    /// Send this payload, then read the server's next packet and call [`ClientHandshake::handle`]. It may
+    /// hold the password.
+    Send(Zeroizing<Vec<u8>>),
     /// Send this payload (SSLRequest), start TLS, then call [`ClientHandshake::tls_started`].
     StartTls(Vec<u8>),
     /// Read the server's next packet.
@@ -118,7 +121,6 @@ pub enum ClientStep {
 impl std::fmt::Debug for ClientStep {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            // A payload may hold the password.
             Self::Send(payload) => write!(f, "Send({} bytes)", payload.len()),
             Self::StartTls(payload) => write!(f, "StartTls({} bytes)", payload.len()),
             Self::Read => f.write_str("Read"),

@@ -58,7 +58,7 @@ fn plain_greeting() -> Vec<u8> {
 
 fn sent(step: Result<ClientStep, ProtocolError>) -> Vec<u8> {
     match step.expect("an answer") {
-        ClientStep::Send(payload) => payload,
+        ClientStep::Send(payload) => payload.to_vec(),
         other => panic!("{other:?}"),
     }
 }
