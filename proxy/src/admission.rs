@@ -4,11 +4,15 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
+
+use crate::metrics::RefusedBy;
+
 /// Counts connections that have not logged in, in all and by address.
 #[derive(Debug, Clone)]
 pub struct Admission {
     counts: Arc<Mutex<Counts>>,
-    limits: Limits,
+    limits: Arc<ArcSwap<Limits>>,
 }
 
 /// How many connections may be in the connection phase at once.
@@ -32,25 +36,36 @@ impl Admission {
     /// With these limits.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { counts: Arc::default(), limits }
+        Self { counts: Arc::default(), limits: Arc::new(ArcSwap::from_pointee(limits)) }
+    }
+
+    /// Other limits from now on; who is in stays in.
+    pub fn set_limits(&self, limits: Limits) {
+        self.limits.store(Arc::new(limits));
     }
 
     /// Lets a connection in, unless a limit is reached. `sessions`: how many there are now.
-    #[must_use]
-    pub fn admit(&self, peer: Option<IpAddr>, sessions: u32) -> Option<Admitted> {
+    ///
+    /// # Errors
+    /// The limit.
+    pub fn admit(&self, peer: Option<IpAddr>, sessions: u32) -> Result<Admitted, RefusedBy> {
+        let limits = self.limits.load();
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.all >= self.limits.unauthenticated || sessions as usize >= self.limits.sessions {
-            return None;
+        if sessions as usize >= limits.sessions {
+            return Err(RefusedBy::MaxSessions);
+        }
+        if counts.all >= limits.unauthenticated {
+            return Err(RefusedBy::Unauthenticated);
         }
         if let Some(peer) = peer {
             let from_peer = counts.by_address.entry(peer).or_default();
-            if *from_peer >= self.limits.per_address {
-                return None;
+            if *from_peer >= limits.per_address {
+                return Err(RefusedBy::PerAddress);
             }
             *from_peer += 1;
         }
         counts.all += 1;
-        Some(Admitted { counts: Arc::clone(&self.counts), peer })
+        Ok(Admitted { counts: Arc::clone(&self.counts), peer })
     }
 }
 
@@ -85,10 +100,10 @@ mod tests {
         let flooder = Some(IpAddr::from([127, 0, 0, 1]));
         let first = admission.admit(flooder, 0).expect("room");
         let _second = admission.admit(flooder, 0).expect("room");
-        assert!(admission.admit(flooder, 0).is_none());
-        assert!(admission.admit(Some(IpAddr::from([127, 0, 0, 2])), 0).is_some());
+        assert!(admission.admit(flooder, 0).is_err());
+        assert!(admission.admit(Some(IpAddr::from([127, 0, 0, 2])), 0).is_ok());
         drop(first);
-        assert!(admission.admit(flooder, 0).is_some());
-        assert!(admission.admit(None, 100).is_none());
+        assert!(admission.admit(flooder, 0).is_ok());
+        assert!(admission.admit(None, 100).is_err());
     }
 }

@@ -2,6 +2,7 @@
 pub mod accounts;
 pub mod admin;
 pub mod admission;
+pub mod app;
 pub mod backend;
 pub mod buffer;
 pub mod build;
@@ -20,4 +21,3 @@ pub mod tls;
 pub mod topology;
 pub mod transport;
 pub mod worker;
-pub mod app;

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    rolecall::cli::main(|_| anyhow::bail!("the proxy is not wired up in this build"))
+    rolecall::cli::main(rolecall::app::run)
 }

@@ -113,7 +113,10 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-fn authority(ca: &[CertificateDer<'static>], provider: &Arc<CryptoProvider>) -> anyhow::Result<Arc<WebPkiServerVerifier>> {
+fn authority(
+    ca: &[CertificateDer<'static>],
+    provider: &Arc<CryptoProvider>,
+) -> anyhow::Result<Arc<WebPkiServerVerifier>> {
     let mut roots = RootCertStore::empty();
     for certificate in ca {
         roots.add(certificate.clone()).context("backend.tls.ca")?;

@@ -17,6 +17,7 @@ use rolecall_router::topology::Address;
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::config::{ClientTlsMode, Config, Listener, ListenerMode};
+use crate::metrics::ProcessMetrics;
 use crate::shared::{ClientTls, ListenerProfile, Shared};
 use crate::tls;
 use crate::worker::{AcceptedSocket, Assignment, WorkerHandle};
@@ -58,8 +59,9 @@ pub(super) fn bind(config: &Config) -> anyhow::Result<Vec<Acceptor>> {
 fn bind_one(listener: &Listener) -> anyhow::Result<Acceptor> {
     let (socket, address) = match &listener.address {
         Address::Tcp(host, port) => {
-            let socket = bind_tcp(host, *port)
-                .with_context(|| format!("listening on {host}:{port}: is another process there, or the address not local?"))?;
+            let socket = bind_tcp(host, *port).with_context(|| {
+                format!("listening on {host}:{port}: is another process there, or the address not local?")
+            })?;
             let address = socket.local_addr().context("listening address")?.to_string();
             (Socket::Tcp(socket), address)
         }
@@ -111,8 +113,13 @@ fn bind_unix(path: &std::path::Path) -> io::Result<UnixListener> {
 }
 
 /// Accepts on all listeners; never ends by itself.
-pub(super) async fn accept_all(acceptors: &[Acceptor], workers: &[WorkerHandle], shared: &Shared) {
-    join_all(acceptors.iter().map(|acceptor| acceptor.accept(workers, shared))).await;
+pub(super) async fn accept_all(
+    acceptors: &[Acceptor],
+    workers: &[WorkerHandle],
+    shared: &Shared,
+    process: &ProcessMetrics,
+) {
+    join_all(acceptors.iter().map(|acceptor| acceptor.accept(workers, shared, process))).await;
 }
 
 impl Acceptor {
@@ -124,10 +131,10 @@ impl Acceptor {
         }
     }
 
-    async fn accept(&self, workers: &[WorkerHandle], shared: &Shared) {
+    async fn accept(&self, workers: &[WorkerHandle], shared: &Shared, process: &ProcessMetrics) {
         loop {
             match self.next().await {
-                Ok((socket, peer)) => self.hand_over(socket, peer, workers, shared),
+                Ok((socket, peer)) => self.hand_over(socket, peer, workers, shared, process),
                 Err(error) => {
                     tracing::error!(address = %self.address, %error, "accepting a client failed");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -149,10 +156,21 @@ impl Acceptor {
         }
     }
 
-    fn hand_over(&self, socket: AcceptedSocket, peer: Option<IpAddr>, workers: &[WorkerHandle], shared: &Shared) {
-        let Some(admitted) = shared.admission.admit(peer, shared.sessions.count()) else {
-            tracing::debug!(?peer, "too many connections");
-            return refuse(socket);
+    fn hand_over(
+        &self,
+        socket: AcceptedSocket,
+        peer: Option<IpAddr>,
+        workers: &[WorkerHandle],
+        shared: &Shared,
+        process: &ProcessMetrics,
+    ) {
+        let admitted = match shared.admission.admit(peer, shared.sessions.count()) {
+            Ok(admitted) => admitted,
+            Err(limit) => {
+                process.refused(limit);
+                tracing::debug!(?peer, %limit, "too many connections");
+                return refuse(socket);
+            }
         };
         let assignment = Assignment { socket, peer, profile: Arc::clone(&self.profile), admitted };
         let Some(worker) = workers.iter().min_by_key(|worker| worker.load()) else { return };

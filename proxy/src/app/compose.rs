@@ -46,11 +46,7 @@ pub(super) fn shared(config: &Config, phase: watch::Receiver<Phase>) -> anyhow::
         connector,
         own_key: OwnKey::generate().ok().context("generating an RSA key")?,
         sessions: Arc::new(Sessions::default()),
-        admission: Admission::new(Limits {
-            unauthenticated: config.limits.unauthenticated as usize,
-            per_address: config.limits.unauthenticated_per_address as usize,
-            sessions: config.limits.max_sessions as usize,
-        }),
+        admission: Admission::new(limits(config)),
         settings: Arc::new(ArcSwap::from_pointee(settings(config))),
         phase,
     };
@@ -69,6 +65,14 @@ pub(super) fn settings(config: &Config) -> Settings {
         max_packet: usize::try_from(config.limits.max_packet).unwrap_or(usize::MAX),
         handshake_timeout: config.limits.handshake_timeout,
         liveness: liveness(config),
+    }
+}
+
+pub(super) fn limits(config: &Config) -> Limits {
+    Limits {
+        unauthenticated: config.limits.unauthenticated as usize,
+        per_address: config.limits.unauthenticated_per_address as usize,
+        sessions: config.limits.max_sessions as usize,
     }
 }
 

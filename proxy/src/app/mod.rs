@@ -17,78 +17,94 @@ use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::admin;
+use crate::cli::Start;
 use crate::config::Config;
+use crate::config::reload::Reloader;
+use crate::logging::Logging;
+use crate::metrics::Metrics;
 use crate::shared::{Phase, Shared};
 use crate::topology::{Controls, TopologyThread};
 use crate::worker::{self, WorkerHandle};
 
 use acceptor::Acceptor;
 
+/// Runs the proxy until SIGTERM or SIGINT has ended it.
+///
+/// # Errors
+/// What kept it from starting, and what to do about it.
+pub fn run(start: Start) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting a runtime")?;
+    runtime.block_on(async { App::start(start).await?.serve().await })
+}
+
 /// A running proxy.
 #[derive(Debug)]
-pub struct App {
+struct App {
     shared: Arc<Shared>,
+    metrics: Metrics,
     phase: watch::Sender<Phase>,
     topology: TopologyThread,
     workers: Vec<WorkerHandle>,
     acceptors: Vec<Acceptor>,
-    config: Config,
+    reloader: Reloader,
+    configs: watch::Receiver<Arc<Config>>,
+    logging: Logging,
 }
 
 impl App {
-    /// Raises limits, binds listeners, starts threads. Call inside a runtime.
-    ///
-    /// # Errors
-    /// What is wrong and what to do about it.
-    pub fn start(config: Config) -> anyhow::Result<Self> {
+    /// Raises limits, binds listeners, starts threads.
+    async fn start(Start { config, loader, logging }: Start) -> anyhow::Result<Self> {
         limits::raise_open_files(config.limits.max_sessions)?;
         let acceptors = acceptor::bind(&config)?;
         let (phase, phases) = watch::channel(Phase::Running);
-        let (shared, topology) = compose::shared(&config, phases)?;
+        let metrics = Metrics::new(config.workers.get() as usize);
+        let (shared, topology) = compose::shared(&config, phases.clone())?;
+        let (reloader, configs) = Reloader::new(loader, Arc::clone(&config));
+        if let Some(address) = &config.admin {
+            let state = admin::State {
+                topology: shared.topology.clone(),
+                sessions: Arc::clone(&shared.sessions),
+                metrics: metrics.clone(),
+                config: configs.clone(),
+                phase: phases,
+            };
+            state.feed_metrics();
+            let listener = admin::bind(address).await?;
+            tracing::info!(%address, "admin endpoint listening");
+            tokio::spawn(admin::serve(listener, state));
+        }
         let workers = (0..config.workers.get() as usize)
-            .map(|index| worker::spawn(index, Arc::clone(&shared)))
+            .map(|index| worker::spawn(index, Arc::clone(&shared), metrics.worker(index).unwrap_or_default()))
             .collect::<Result<Vec<_>, _>>()
             .context("starting worker threads")?;
-        Ok(Self { shared, phase, topology, workers, acceptors, config })
+        Ok(Self { shared, metrics, phase, topology, workers, acceptors, reloader, configs, logging })
     }
 
-    /// What all workers share.
-    #[must_use]
-    pub const fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-
-    /// Applies another configuration as far as that is possible while running; the caller has said what is not.
-    ///
-    /// # Errors
-    /// What cannot be applied; nothing has been then.
-    pub fn reconfigure(&mut self, config: Config) -> anyhow::Result<()> {
-        let controls = Controls::new(&config, self.shared.connector.clone());
-        self.shared.accounts.configure(compose::known_users(&config));
-        self.shared.settings.store(Arc::new(compose::settings(&config)));
-        self.topology.reconfigure(controls);
-        self.config = config;
-        Ok(())
-    }
-
-    /// Accepts clients until SIGTERM or SIGINT, then drains: no new clients, statements under way end, sessions leave at
-    /// their next safe point, and at the deadline whatever is left is cut off.
-    ///
-    /// # Errors
-    /// Where signals cannot be received.
-    pub async fn serve(self) -> anyhow::Result<()> {
+    /// Accepts clients until a signal says to stop, then drains: no new clients, statements under way end, sessions leave
+    /// at their next safe point, and at the deadline whatever is left is cut off.
+    async fn serve(self) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
         for acceptor in &self.acceptors {
             tracing::info!(address = %acceptor.address, mode = acceptor.mode_name(), "listening");
         }
+        let process = Arc::clone(&self.metrics.process);
+        let reloads = self.reloader.run(|outcome| process.reloaded(outcome.label()));
+        let follow = follow(self.configs.clone(), &self.shared, &self.topology, &self.logging);
         tokio::select! {
-            never = acceptor::accept_all(&self.acceptors, &self.workers, &self.shared) => never,
+            () = acceptor::accept_all(&self.acceptors, &self.workers, &self.shared, &self.metrics.process) => {}
+            never = reloads => { never.context("SIGHUP")?; }
+            () = follow => {}
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        let deadline = self.config.shutdown.deadline;
-        tracing::info!(sessions = self.shared.sessions.count(), ?deadline, "draining: no new clients, open statements end");
+        let deadline = self.configs.borrow().shutdown.deadline;
+        tracing::info!(
+            sessions = self.shared.sessions.count(),
+            ?deadline,
+            "draining: no new clients, open statements end"
+        );
         drop(self.acceptors);
         let _ = self.phase.send(Phase::Draining(Instant::now() + deadline));
         let workers = self.workers;
@@ -98,4 +114,24 @@ impl App {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// Applies each configuration that the reloader publishes; never ends by itself.
+async fn follow(
+    mut configs: watch::Receiver<Arc<Config>>,
+    shared: &Shared,
+    topology: &TopologyThread,
+    logging: &Logging,
+) {
+    while configs.changed().await.is_ok() {
+        let config = Arc::clone(&configs.borrow_and_update());
+        shared.accounts.configure(compose::known_users(&config));
+        shared.settings.store(Arc::new(compose::settings(&config)));
+        shared.admission.set_limits(compose::limits(&config));
+        topology.reconfigure(Controls::new(&config, shared.connector.clone()));
+        if let Err(error) = logging.set_level(&config.log.level) {
+            tracing::warn!(%error, "the log level stays as it was");
+        }
+    }
+    std::future::pending().await
 }

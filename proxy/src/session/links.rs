@@ -15,6 +15,7 @@ use super::dispatch::Job;
 use super::{CloseReason, Session};
 use crate::backend::{ConnectError, Connection, Identity, QueryError};
 use crate::buffer::Buffer;
+use crate::metrics::{ConnectOutcome, ErrorKind};
 use crate::topology::ServerError;
 
 /// A server that cannot be reached is tried again after this time, unless the topology changes before.
@@ -75,6 +76,7 @@ impl Session {
                 }
             };
             if !self.wait(hold, generation, None, buffer).await? {
+                self.worker.metrics.errors.increment(ErrorKind::NoServer);
                 return Ok(Err(no_server(&reason)));
             }
         }
@@ -150,14 +152,24 @@ impl Session {
         };
         let identity = Identity { schema: self.state.schema().to_vec(), ..self.identity.clone() };
         match self.worker.shared.connector.connect(&server, &identity).await {
-            Ok(connection) => Ok(Box::new(connection)),
+            Ok(connection) => {
+                self.worker.metrics.backend_connects.increment(ConnectOutcome::Connected);
+                Ok(Box::new(connection))
+            }
             Err(ConnectError::Refused(err)) => {
+                self.worker.metrics.backend_connects.increment(ConnectOutcome::Refused);
                 if err.code == ErrorCode::ACCESS_DENIED.code {
                     self.worker.shared.accounts.disprove(&identity.user, &identity.credential);
                 }
                 Err(LinkError::Refused(err))
             }
             Err(error) => {
+                let timed_out = matches!(error, ConnectError::TimedOut(_));
+                self.worker.metrics.backend_connects.increment(if timed_out {
+                    ConnectOutcome::TimedOut
+                } else {
+                    ConnectOutcome::Unreachable
+                });
                 self.worker.shared.topology.report(target, ServerError::Unreachable);
                 tracing::debug!(server = %server.name, %error, "no connection for a statement");
                 Err(LinkError::Unreachable(format!("server {}: {error}", server.name)))

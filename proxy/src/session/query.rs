@@ -1,5 +1,7 @@
 //! COM_QUERY, and the loop that brings any job to a server.
 
+use std::time::Instant;
+
 use rolecall_protocol::SequenceId;
 use rolecall_protocol::command::Command;
 use rolecall_protocol::error_code::ErrorCode;
@@ -8,7 +10,7 @@ use rolecall_protocol::response::{ErrPacket, ReplyKind};
 use rolecall_protocol::statement::QueryRequest;
 use rolecall_router::command::is_repeatable;
 use rolecall_router::sql::{Effects, Hint, Verb, bare_connection_id, classify};
-use rolecall_router::topology::ServerId;
+use rolecall_router::topology::{Primary, ServerId};
 
 use super::dispatch::Job;
 use super::forward::Exchanged;
@@ -17,6 +19,7 @@ use super::relay::Outcome;
 use super::{CloseReason, Session};
 use crate::backend::Connection;
 use crate::buffer::Buffer;
+use crate::metrics::{ErrorKind, Target};
 
 /// A statement during which its server was lost this many times is not sent again: it may be what kills servers.
 const LOSSES: u32 = 2;
@@ -31,6 +34,9 @@ impl Session {
         };
         let sql = request.sql();
         let mut statement = classify(sql, self.state.lexing(), &self.worker.shared.catalogue.load());
+        if statement.verb == Verb::Unknown {
+            self.worker.metrics.unknown(&statement);
+        }
         if request.has_attributes() && statement.hint.is_none() {
             statement.hint = request.attribute(b"rolecall").and_then(Hint::from_name);
         }
@@ -59,6 +65,7 @@ impl Session {
         taken: usize,
         job: Job,
     ) -> Result<Option<ServerId>, CloseReason> {
+        let started = Instant::now();
         let mut hold = Hold::default();
         let mut forced = None;
         let mut losses = 0;
@@ -78,7 +85,7 @@ impl Session {
             match self.exchange(link, buffer, taken, own, &job).await? {
                 Exchanged::Done(outcome) => {
                     let accepted = outcome.err.is_none().then_some(target);
-                    self.after(&job, target, &outcome);
+                    self.after(&job, target, &outcome, started);
                     return Ok(accepted);
                 }
                 Exchanged::RefusedReadOnly(err) => match self.primary_other_than(target) {
@@ -142,6 +149,8 @@ impl Session {
         boundary: Option<SequenceId>,
         tied: bool,
     ) -> Result<(), CloseReason> {
+        let unknown = !tied && !is_repeatable(&job.statement);
+        self.worker.metrics.errors.increment(if unknown { ErrorKind::OutcomeUnknown } else { ErrorKind::BackendLost });
         let Some(sequence) = boundary else { return Err(CloseReason::ServerLost) };
         let err = if tied {
             ErrPacket::new(
@@ -167,7 +176,14 @@ impl Session {
     }
 
     /// What a finished job leaves to be noted.
-    fn after(&mut self, job: &Job, server: ServerId, outcome: &Outcome) {
+    fn after(&mut self, job: &Job, server: ServerId, outcome: &Outcome, started: Instant) {
+        let target = if self.worker.shared.topology.load().primary == Primary::One(server) {
+            Target::Primary
+        } else {
+            Target::Replica
+        };
+        self.worker.metrics.statement(target, job.statement.verb, started.elapsed());
+        self.worker.metrics.pinned(outcome.pinned);
         self.note_prepared(job, server, outcome);
         self.handle.set_pins(self.state.pins());
     }

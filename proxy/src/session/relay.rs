@@ -4,7 +4,7 @@ use rolecall_protocol::packet::{SequenceId, put_packet};
 use rolecall_protocol::response::{EofPacket, ErrPacket, OkHeader, OkPacket, ReplyScanner, Then};
 use rolecall_protocol::statement::PrepareOk;
 use rolecall_protocol::{Capabilities, ProtocolError, StatusFlags};
-use rolecall_router::session::{SessionState, View};
+use rolecall_router::session::{Pins, SessionState, View};
 use rolecall_router::sql::Statement;
 use rolecall_router::topology::ServerId;
 
@@ -31,6 +31,8 @@ pub(super) struct Outcome {
     pub err: Option<ErrPacket>,
     /// The prepared statement that it made.
     pub prepared: Option<PrepareOk>,
+    /// Pins that are new.
+    pub pinned: Pins,
     /// The last OK says that a cursor is open.
     pub cursor_open: bool,
     /// The last OK says that the cursor's last row was sent.
@@ -109,7 +111,7 @@ impl Relay<'_> {
         length: usize,
         sequence: SequenceId,
     ) -> Result<(), ProtocolError> {
-        self.state.observe_ok(self.server, self.view, &ok, self.statement)?;
+        self.outcome.pinned |= self.state.observe_ok(self.server, self.view, &ok, self.statement)?.pinned;
         self.outcome.cursor_open = ok.status.contains(StatusFlags::CURSOR_EXISTS);
         self.outcome.last_row_sent = ok.status.contains(StatusFlags::LAST_ROW_SENT);
         let tracking = self.state.tracking();

@@ -9,6 +9,7 @@ use arc_swap::Guard;
 use rolecall_router::sql::{ClientCharset, Lexing, SqlMode};
 
 use crate::backend::Identity;
+use crate::metrics::WorkerMetrics;
 use crate::shared::{Settings, Shared};
 
 pub use serve::{AcceptedSocket, Assignment, WorkerHandle, spawn};
@@ -18,14 +19,16 @@ pub use serve::{AcceptedSocket, Assignment, WorkerHandle, spawn};
 pub struct Worker {
     /// What all workers share.
     pub shared: Arc<Shared>,
+    /// What this worker counts.
+    pub metrics: Arc<WorkerMetrics>,
     rotation: Cell<u32>,
 }
 
 impl Worker {
     /// A worker over the shared parts.
     #[must_use]
-    pub const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, rotation: Cell::new(0) }
+    pub const fn new(shared: Arc<Shared>, metrics: Arc<WorkerMetrics>) -> Self {
+        Self { shared, metrics, rotation: Cell::new(0) }
     }
 
     /// The current settings.

@@ -17,6 +17,7 @@ use crate::admission::Admitted;
 use crate::buffer::Buffer;
 use crate::client::{Authenticated, LoginEnd, log_in};
 use crate::exchange::Exchange;
+use crate::metrics::{LoginOutcome, WorkerMetrics};
 use crate::net::Stream;
 use crate::registry::Listed;
 use crate::session::Session;
@@ -92,13 +93,13 @@ impl WorkerHandle {
 ///
 /// # Errors
 /// Where the operating system has no thread or event queue.
-pub fn spawn(index: usize, shared: Arc<Shared>) -> io::Result<WorkerHandle> {
+pub fn spawn(index: usize, shared: Arc<Shared>, metrics: Arc<WorkerMetrics>) -> io::Result<WorkerHandle> {
     let (sender, receiver) = mpsc::channel(BACKLOG);
     let sessions = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&sessions);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-        LocalSet::new().block_on(&runtime, serve(Rc::new(Worker::new(shared)), receiver, count));
+        LocalSet::new().block_on(&runtime, serve(Rc::new(Worker::new(shared, metrics)), receiver, count));
     })?;
     Ok(WorkerHandle { sender, sessions, thread })
 }
@@ -109,7 +110,7 @@ async fn serve(worker: Rc<Worker>, mut assignments: mpsc::Receiver<Assignment>, 
     let deadline = loop {
         tokio::select! {
             Some(assignment) = assignments.recv() => {
-                let guard = Counted::new(&count);
+                let guard = Counted::new(&count, &worker.metrics);
                 sessions.spawn_local(run_session(Rc::clone(&worker), assignment, guard));
             }
             Some(_) = sessions.join_next(), if !sessions.is_empty() => {}
@@ -146,6 +147,8 @@ async fn run_session(worker: Rc<Worker>, assignment: Assignment, _counted: Count
         return;
     };
     drop(admitted);
+    let outcome = if authenticated.connection.is_some() { LoginOutcome::Proven } else { LoginOutcome::Believed };
+    worker.metrics.logins.increment(outcome);
     let handle = Arc::clone(&listed.handle);
     let id = handle.id;
     let session = Session::new(worker, handle, transport, profile.mode, authenticated);
@@ -170,15 +173,17 @@ async fn connection_phase(
             None
         }
         Ok(Err(error)) => {
-            let level_is_client_fault = matches!(error, LoginEnd::Leg(_));
-            if level_is_client_fault {
+            if matches!(error, LoginEnd::Leg(_)) {
+                worker.metrics.logins.increment(LoginOutcome::Aborted);
                 tracing::debug!(peer = ?listed.handle.peer, %error, "login ended");
             } else {
+                worker.metrics.logins.increment(LoginOutcome::Refused);
                 tracing::info!(peer = ?listed.handle.peer, %error, "login refused");
             }
             None
         }
         Err(_) => {
+            worker.metrics.logins.increment(LoginOutcome::TimedOut);
             let err = ErrPacket::new(ErrorCode::NET_READ_INTERRUPTED, "Got timeout reading communication packets");
             let mut payload = Vec::new();
             err.put(&mut payload);
@@ -190,17 +195,20 @@ async fn connection_phase(
 
 /// Counts a session as its worker's.
 #[derive(Debug)]
-struct Counted(Arc<AtomicU32>);
+struct Counted(Arc<AtomicU32>, Arc<WorkerMetrics>);
 
 impl Counted {
-    fn new(count: &Arc<AtomicU32>) -> Self {
+    fn new(count: &Arc<AtomicU32>, metrics: &Arc<WorkerMetrics>) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(count))
+        metrics.sessions.increment();
+        metrics.sessions_opened.increment();
+        Self(Arc::clone(count), Arc::clone(metrics))
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+        self.1.sessions.decrement();
     }
 }
