@@ -60,7 +60,7 @@ impl SessionStateChange<'_> {
             Self::Schema(text) | Self::TransactionCharacteristics(text) | Self::TransactionState(text) => {
                 data.put_bytes_lenenc(text);
             }
-            Self::StateChange(changed) => data.put_bytes_lenenc(if *changed { b"1" } else { b"0" }),
+            Self::StateChange(changed) => data.put_u8(if *changed { b'1' } else { b'0' }),
             Self::Gtids(text) => {
                 data.put_u8(0); // encoding specification
                 data.put_bytes_lenenc(text);
@@ -96,7 +96,9 @@ impl<'a> SessionStateChanges<'a> {
                 value: reader.bytes_lenenc("variable value")?,
             },
             1 => SessionStateChange::Schema(reader.bytes_lenenc("schema")?),
-            2 => SessionStateChange::StateChange(reader.bytes_lenenc("state change")? == b"1"),
+            // The character itself, without a length of its own (measured on MySQL 9.7 and MariaDB; the manual says
+            // string<lenenc>).
+            2 => SessionStateChange::StateChange(reader.u8("state change")? == b'1'),
             3 => {
                 reader.u8("GTID encoding")?;
                 SessionStateChange::Gtids(reader.bytes_lenenc("GTIDs")?)
