@@ -7,9 +7,10 @@ use crate::catalogue::{Routine, View};
 pub const FUNCTIONS: &str =
     "SELECT ROUTINE_NAME, ROUTINE_DEFINITION FROM information_schema.ROUTINES WHERE ROUTINE_TYPE = 'FUNCTION'";
 
-/// Asks for all views but those of the `sys` schema, which only read. Columns: name, definition (empty where the
+/// Asks for all views but those of the system schemas, which are known by their schemas' names. Columns: name, definition (empty where the
 /// account may not see it).
-pub const VIEWS: &str = "SELECT TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA <> 'sys'";
+pub const VIEWS: &str = "SELECT TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS \
+     WHERE TABLE_SCHEMA NOT IN ('sys', 'mysql', 'information_schema', 'performance_schema')";
 
 /// The answer to [`FUNCTIONS`].
 #[must_use]

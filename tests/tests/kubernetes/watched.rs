@@ -16,7 +16,7 @@ use rolecall::topology::{
 use rolecall_protocol::auth::{Credential, Password};
 use rolecall_protocol::handshake::ServerKey;
 use rolecall_router::catalogue::Catalogue;
-use rolecall_router::topology::{Role, Settings, Topology};
+use rolecall_router::topology::{Address, Endpoint, Role, Settings, Topology};
 use rolecall_tests::{Flavour, Kubernetes, Server, ServerOptions, free_port};
 
 /// Servers on addresses of their own and one port, as pods are.
@@ -52,11 +52,14 @@ impl Pods {
 /// What `rolecall proxy` does for its topology, without the proxy.
 pub struct Watched {
     pub handle: TopologyHandle,
+    pub accounts: Arc<Accounts>,
+    pub catalogue: Arc<ArcSwap<Catalogue>>,
     _thread: TopologyThread,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Watched {
+    /// Watches the cluster's pods.
     pub fn start(cluster: &Kubernetes, port: u16) -> Self {
         let source = Source::Kubernetes(KubernetesOptions {
             selector: "app=mysql".into(),
@@ -65,14 +68,25 @@ impl Watched {
             port,
             kubeconfig: Some(cluster.kubeconfig()),
         });
-        let pace = Pace::default();
+        Self::with(source, Settings::default(), true)
+    }
+
+    /// Watches a static list; its servers are named by their addresses.
+    pub fn fixed<'a>(servers: impl IntoIterator<Item = &'a Server>, settings: Settings, has_monitor: bool) -> Self {
+        let fixed =
+            |server: &Server| Endpoint::fixed(Address::Tcp(server.address().ip().to_string(), server.address().port()));
+        Self::with(Source::Fixed(servers.into_iter().map(fixed).collect()), settings, has_monitor)
+    }
+
+    fn with(source: Source, settings: Settings, has_monitor: bool) -> Self {
         let liveness = Liveness { keepalive: Duration::from_secs(10), user_timeout: Duration::from_secs(10) };
+        let monitor = Monitor {
+            user: "monitor".into(),
+            credential: Credential::Password(Password::new(Server::PASSWORD.into())),
+        };
         let controls = Controls {
-            options: TopologyOptions { source, settings: Settings::default(), pace },
-            monitor: Some(Monitor {
-                user: "monitor".into(),
-                credential: Credential::Password(Password::new(Server::PASSWORD.into())),
-            }),
+            options: TopologyOptions { source, settings, pace: Pace::default() },
+            monitor: has_monitor.then_some(monitor),
             connector: Connector {
                 tls: ServerTls::new(ServerTlsMode::Preferred, None, None).expect("no files are needed"),
                 server_key: ServerKey::Refuse,
@@ -83,11 +97,12 @@ impl Watched {
             catalogue_interval: Duration::from_secs(30),
         };
         let (handle, publisher) = TopologyHandle::new();
-        let accounts = Arc::new(Accounts::new(Duration::from_secs(1)));
+        let accounts = Arc::new(Accounts::new(Duration::from_secs(60)));
         let catalogue = Arc::new(ArcSwap::from_pointee(Catalogue::unknown()));
-        let thread = TopologyThread::start(controls, (handle.clone(), publisher), accounts, catalogue);
+        let ends = (handle.clone(), publisher);
+        let thread = TopologyThread::start(controls, ends, Arc::clone(&accounts), Arc::clone(&catalogue));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        Self { handle, _thread: thread.expect("a thread"), runtime }
+        Self { handle, accounts, catalogue, _thread: thread.expect("a thread"), runtime }
     }
 
     /// Waits until a snapshot is as `wanted`.
