@@ -2,6 +2,8 @@
 
 #[path = "kubernetes/roles.rs"]
 mod roles;
+#[path = "kubernetes/routing.rs"]
+mod routing;
 #[path = "kubernetes/topology.rs"]
 mod topology;
 #[path = "kubernetes/watched.rs"]

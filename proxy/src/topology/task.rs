@@ -95,6 +95,8 @@ impl<C: ProbeClient> Task<C> {
         for change in &step.changes {
             log(change);
         }
+        // Before the snapshot: who waits for that and then looks here finds what it rests on.
+        self.publisher.observe(self.observed());
         if let Some(topology) = step.topology {
             self.prober.set_servers(&topology.servers);
             self.publisher.publish(topology);
@@ -107,7 +109,6 @@ impl<C: ProbeClient> Task<C> {
         for id in ids {
             self.prober.set_urgent(id, self.fusion.is_urgent(id, now));
         }
-        self.publisher.observe(self.observed());
     }
 
     fn observed(&self) -> Observed {

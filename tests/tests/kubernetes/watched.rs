@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use rolecall::accounts::Accounts;
 use rolecall::backend::Connector;
+use rolecall::config::{BackendTls, ServerTlsMode};
 use rolecall::net::Liveness;
-use rolecall::tls::{ServerTls, ServerTlsMode};
+use rolecall::tls::ServerTls;
 use rolecall::topology::{
     Controls, KubernetesOptions, Monitor, Pace, RoleLabel, Source, TopologyHandle, TopologyOptions, TopologyThread,
 };
@@ -84,11 +85,12 @@ impl Watched {
             user: "monitor".into(),
             credential: Credential::Password(Password::new(Server::PASSWORD.into())),
         };
+        let tls = BackendTls { mode: ServerTlsMode::Preferred, ca: Vec::new(), identity: None };
         let controls = Controls {
             options: TopologyOptions { source, settings, pace: Pace::default() },
             monitor: has_monitor.then_some(monitor),
             connector: Connector {
-                tls: ServerTls::new(ServerTlsMode::Preferred, None, None).expect("no files are needed"),
+                tls: ServerTls::new(&tls).expect("no files are needed"),
                 server_key: ServerKey::Refuse,
                 compression: None,
                 timeout: Duration::from_secs(2),
