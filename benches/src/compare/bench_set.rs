@@ -7,6 +7,7 @@ use super::proxy::{self, Listening};
 use super::report::{DIRECT, PROXY, RELAY};
 use crate::client::Endpoint;
 use crate::cluster::{APPLICATION, Cluster, ClusterOptions, Flavour, Folder};
+use crate::process::Process;
 use crate::workload::SCHEMA;
 
 /// A primary, a replica, a relay in front of the replica, and the proxy in front of both.
@@ -34,6 +35,13 @@ impl BenchSet {
         let relay = proxy::start_relay(cluster.servers[1].address, folder)?;
         let rolecall = proxy::start_one_worker(program, &cluster, &direct, folder)?;
         Ok(Self { cluster, direct, relay, rolecall })
+    }
+
+    /// All processes that take part.
+    #[must_use]
+    pub fn processes(&self) -> Vec<Process> {
+        let servers = self.cluster.servers.iter().map(|server| server.child());
+        servers.chain([&self.relay.child, &self.rolecall.child]).map(|child| child.process()).collect()
     }
 
     /// The server itself.

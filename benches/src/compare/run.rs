@@ -47,12 +47,13 @@ const STANDARD: [(Workload, usize, bool); 9] = [
 pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> anyhow::Result<Report> {
     let program = proxy::program(options.proxy.as_deref())?;
     let version = proxy::version(&program)?;
-    let placement = if options.pinned { pin() } else { "client, proxy and servers on all cores".to_owned() };
     progress("starting a primary, a replica, a relay and the proxy");
     let folder = Folder::new("compare")?;
     raise_file_limit();
     let max_connections = 300 + usize::try_from(options.idle_sessions)?;
     let set = BenchSet::start(&program, max_connections, &folder)?;
+    let placement =
+        if options.pinned { pin(&set.processes()) } else { "client, proxy and servers on all cores".to_owned() };
     let targets = [set.direct(), set.relay(), set.rolecall()];
     let chosen =
         STANDARD.iter().filter(|(workload, ..)| options.workloads.is_empty() || options.workloads.contains(workload));
