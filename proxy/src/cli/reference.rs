@@ -71,7 +71,8 @@ fn kind(root: &Value, schema: &Value) -> String {
     if mapping(root, schema).is_some_and(|(_, is_list)| !is_list) {
         return "mapping".into();
     }
-    let named = schema["description"].as_str().filter(|text| schema["examples"].is_array() && !text.contains(' '));
+    // The formats of our own values are words for people; others (`uint32`) are not.
+    let named = schema["format"].as_str().filter(|_| schema["examples"].is_array());
     let kind = named.unwrap_or_else(|| match &schema["type"] {
         Value::String(kind) => kind.as_str(),
         Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null").unwrap_or("text"),

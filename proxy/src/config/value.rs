@@ -299,15 +299,15 @@ macro_rules! written_as_text {
 
 written_as_text!(Period, "a duration with a unit, such as `5s` or `250ms`",
     |number| (number == 0).then_some(Period(Duration::ZERO)),
-    { "type": "string", "description": "duration", "examples": ["5s", "250ms", "1m 30s"] });
+    { "type": "string", "format": "duration", "examples": ["5s", "250ms", "1m 30s"] });
 written_as_text!(Size, "a size such as `256KiB`", |number| Some(Size(number)),
-    { "type": ["string", "integer"], "description": "size", "examples": ["256KiB", "1GiB", 65536] });
+    { "type": ["string", "integer"], "format": "size", "examples": ["256KiB", "1GiB", 65536] });
 written_as_text!(ListenAddress, "an address such as `0.0.0.0:3306` or `/path/to.sock`", |_| None,
-    { "type": "string", "description": "address", "examples": ["0.0.0.0:3306", "/run/rolecall/mysql.sock"] });
+    { "type": "string", "format": "address", "examples": ["0.0.0.0:3306", "/run/rolecall/mysql.sock"] });
 written_as_text!(ServerAddress, "an address such as `db0.example.com:3306` or `/path/to.sock`", |_| None,
-    { "type": "string", "description": "address", "examples": ["db0.example.com:3306", "/run/mysqld/mysqld.sock"] });
+    { "type": "string", "format": "address", "examples": ["db0.example.com:3306", "/run/mysqld/mysqld.sock"] });
 written_as_text!(AdminAddress, "an address such as `127.0.0.1:9104`, or a port",
     |number| u16::try_from(number).ok().map(|port| AdminAddress { host: "127.0.0.1".into(), port }),
-    { "type": ["string", "integer"], "description": "address or port", "examples": ["127.0.0.1:9104", 9104] });
+    { "type": ["string", "integer"], "format": "address or port", "examples": ["127.0.0.1:9104", 9104] });
 written_as_text!(RoleLabel, "a label such as `role=primary`", |_| None,
-    { "type": "string", "description": "KEY=VALUE", "examples": ["role=primary"] });
+    { "type": "string", "format": "KEY=VALUE", "examples": ["role=primary"] });

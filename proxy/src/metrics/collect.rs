@@ -252,7 +252,7 @@ struct Histograms<'e>(MetricEncoder<'e>);
 
 impl Histograms<'_> {
     fn put(&mut self, labels: &Labels<'_>, sum: &Distribution) -> fmt::Result {
-        let bounds = BOUNDS_MICROSECONDS.iter().map(|bound| *bound as f64 / 1e6).chain([f64::MAX]);
+        let bounds = BOUNDS_MICROSECONDS.iter().map(|bound| *bound as f64 / 1e6).chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds.zip(sum.buckets).collect();
         let count = sum.buckets.iter().sum();
         let seconds = sum.nanoseconds as f64 / 1e9;
