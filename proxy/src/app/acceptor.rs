@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use rolecall_protocol::SequenceId;
 use rolecall_protocol::error_code::ErrorCode;
@@ -33,7 +34,8 @@ pub(super) struct Acceptor {
     /// Where it listens.
     pub address: String,
     socket: Socket,
-    profile: Arc<ListenerProfile>,
+    /// Changes when a certificate is renewed; sessions keep the one that they began with.
+    profile: ArcSwap<ListenerProfile>,
 }
 
 #[derive(Debug)]
@@ -70,6 +72,10 @@ fn bind_one(listener: &Listener) -> anyhow::Result<Acceptor> {
             (Socket::Unix(socket, path.clone()), path.display().to_string())
         }
     };
+    Ok(Acceptor { address, socket, profile: ArcSwap::from_pointee(profile(listener)?) })
+}
+
+fn profile(listener: &Listener) -> anyhow::Result<ListenerProfile> {
     let config = || tls::client_tls(listener.tls.identity.as_deref());
     let tls = match listener.tls.mode {
         ClientTlsMode::Off => ClientTls::Off,
@@ -81,7 +87,7 @@ fn bind_one(listener: &Listener) -> anyhow::Result<Acceptor> {
         ListenerMode::Primary => Mode::PrimaryOnly,
         ListenerMode::Replica => Mode::ReplicaOnly,
     };
-    Ok(Acceptor { address, socket, profile: Arc::new(ListenerProfile { mode, tls }) })
+    Ok(ListenerProfile { mode, tls })
 }
 
 fn bind_tcp(host: &str, port: u16) -> io::Result<TcpListener> {
@@ -123,8 +129,14 @@ pub(super) async fn accept_all(
 }
 
 impl Acceptor {
+    /// Uses the certificate that `listener`, which stands at the same address, names now.
+    pub(super) fn renew(&self, listener: &Listener) -> anyhow::Result<()> {
+        self.profile.store(Arc::new(profile(listener)?));
+        Ok(())
+    }
+
     pub(super) fn mode_name(&self) -> &'static str {
-        match self.profile.mode {
+        match self.profile.load().mode {
             Mode::Split => "split",
             Mode::PrimaryOnly => "primary",
             Mode::ReplicaOnly => "replica",
@@ -172,7 +184,7 @@ impl Acceptor {
                 return refuse(socket);
             }
         };
-        let assignment = Assignment { socket, peer, profile: Arc::clone(&self.profile), admitted };
+        let assignment = Assignment { socket, peer, profile: self.profile.load_full(), admitted };
         let Some(worker) = workers.iter().min_by_key(|worker| worker.load()) else { return };
         if let Err(assignment) = worker.assign(assignment) {
             refuse(assignment.socket);

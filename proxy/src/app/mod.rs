@@ -91,7 +91,7 @@ impl App {
         }
         let process = Arc::clone(&self.metrics.process);
         let reloads = self.reloader.run(|outcome| process.reloaded(outcome.label()));
-        let follow = follow(self.configs.clone(), &self.shared, &self.topology, &self.logging);
+        let follow = follow(self.configs.clone(), &self.shared, &self.topology, &self.acceptors, &self.logging);
         tokio::select! {
             () = acceptor::accept_all(&self.acceptors, &self.workers, &self.shared, &self.metrics.process) => {}
             never = reloads => { never.context("SIGHUP")?; }
@@ -121,14 +121,27 @@ async fn follow(
     mut configs: watch::Receiver<Arc<Config>>,
     shared: &Shared,
     topology: &TopologyThread,
+    acceptors: &[Acceptor],
     logging: &Logging,
 ) {
+    let mut listeners = configs.borrow().listeners.clone();
     while configs.changed().await.is_ok() {
         let config = Arc::clone(&configs.borrow_and_update());
         shared.accounts.configure(compose::known_users(&config));
         shared.settings.store(Arc::new(compose::settings(&config)));
         shared.admission.set_limits(compose::limits(&config));
         topology.reconfigure(Controls::new(&config, shared.connector.clone()));
+        // A listener without a file keeps the certificate that was made at start.
+        if config.listeners != listeners {
+            for (acceptor, listener) in acceptors.iter().zip(&config.listeners) {
+                if listener.tls.identity.is_some()
+                    && let Err(error) = acceptor.renew(listener)
+                {
+                    tracing::error!(address = %acceptor.address, error = format!("{error:#}"), "the old certificate stays");
+                }
+            }
+            listeners.clone_from(&config.listeners);
+        }
         if let Err(error) = logging.set_level(&config.log.level) {
             tracing::warn!(%error, "the log level stays as it was");
         }

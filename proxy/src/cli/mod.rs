@@ -14,6 +14,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::config::{Config, Loader};
 use crate::logging::Logging;
 
+#[cfg(test)]
+pub(crate) use reference::assert_current;
 pub use reference::reference;
 
 /// One MySQL endpoint in front of a set of MySQL pods: writes to the primary, reads to the replicas.

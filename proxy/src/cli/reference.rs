@@ -112,9 +112,9 @@ lines; `rolecall schema` prints the JSON Schema for your editor (`# yaml-languag
 - Durations have units: `250ms`, `5s`, `1m 30s`. Sizes too: `256KiB`, `1GiB`.
 - Passwords stand in files of their own, never in the configuration.
 - The file and all files that it names are read again when one of them changes and on SIGHUP. What is new is applied whole
-  or not at all. In effect at once, for new connections and statements: `servers`, `users`, `routing`, `limits`,
-  `log.level`, and the contents of the listeners' certificates. Everything else needs a restart; while such a part
-  differs, nothing of the new file is applied, and the log names the part.
+  or not at all. In effect at once, for new connections and statements: `servers`, `kubernetes`, `monitor`, `users`,
+  `routing`, `probe`, `catalogue_refresh`, `limits`, `log.level`, and the contents of the listeners' certificates.
+  Everything else needs a restart; while such a part differs, nothing of the new file is applied, and the log names the part.
 
 ```yaml
 listeners:
@@ -136,3 +136,16 @@ admin:
 | option | kind | default | effect |
 |---|---|---|---|
 ";
+
+/// A generated page must be what stands in the repository.
+#[cfg(test)]
+#[track_caller]
+pub fn assert_current(path: &str, page: &str) {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    let found = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        found == page,
+        "{path} is not current: write it anew by `rolecall configuration-reference > \
+        docs/configuration.md` and `rolecall metrics-reference > docs/metrics.md`"
+    );
+}

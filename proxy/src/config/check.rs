@@ -40,6 +40,12 @@ impl Check {
         self.mistakes.push(Mistake::new(place, path, message));
     }
 
+    /// Whether something inside of this section is wrong already, so that what it lacks is no news.
+    pub fn is_wrong_inside(&self, section: &str) -> bool {
+        let inside = |path: &str| path.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'));
+        self.mistakes.iter().any(|mistake| inside(&mistake.path))
+    }
+
     /// A duration within bounds (both included).
     pub fn period(&mut self, at: At<Period>, path: &str, least: Duration, most: Duration) -> Duration {
         let value = at.value.0;

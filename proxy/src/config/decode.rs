@@ -75,10 +75,10 @@ impl de::Error for Wrong {
         Self::new(message.to_string())
     }
     fn invalid_type(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::new(format!("{} cannot stand here: write {expected}", name_of(found)))
+        Self::new(format!("{} cannot stand here: write {}", name_of(found), in_words(expected)))
     }
     fn invalid_value(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::new(format!("{} is out of range: write {expected}", name_of(found)))
+        Self::new(format!("{} is out of range: write {}", name_of(found), in_words(expected)))
     }
     fn unknown_variant(found: &str, expected: &'static [&'static str]) -> Self {
         Self::new(format!("`{found}` is not known: write {}", suggestion(found, expected)))
@@ -94,6 +94,17 @@ impl de::Error for Wrong {
     }
     fn missing_field(field: &'static str) -> Self {
         Self { missing: Some(field), ..Self::new(format!("`{field}` is missing: add `{field}: …`")) }
+    }
+}
+
+/// What serde calls by the names of Rust's types.
+fn in_words(expected: &dyn de::Expected) -> String {
+    match expected.to_string().as_str() {
+        "u16" => "a whole number from 0 to 65535".into(),
+        "u32" => "a whole number from 0 to 4294967295".into(),
+        "a boolean" => "`true` or `false`".into(),
+        "a string" | "path string" => "a text (put it into quotes)".into(),
+        other => other.into(),
     }
 }
 

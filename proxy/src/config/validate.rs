@@ -180,6 +180,7 @@ fn monitor(At { value, place }: At<RawMonitor>, check: &mut Check) -> Option<Mon
         Some(file) => check.password(file, "monitor.password_file"),
         None => match std::env::var(MONITOR_PASSWORD_VARIABLE) {
             Ok(password) if !password.is_empty() => Some(Password::new(password.into_bytes())),
+            _ if check.is_wrong_inside("monitor") => None,
             _ => {
                 let message = format!(
                     "has no password: add `password_file: FILE` (flag: --monitor-password-file), or set \
@@ -207,6 +208,7 @@ fn users(raw: Vec<At<RawUser>>, check: &mut Check) -> Vec<User> {
                 check.wrong(hash.place, format!("{path}.password_hash"), message);
                 None
             }
+            (None, None) if check.is_wrong_inside(&path) => None,
             (None, None) => {
                 check.wrong(place, &path, "has no credential: add `password_file: FILE` or `password_hash: \"*…\"`");
                 None
