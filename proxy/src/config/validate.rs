@@ -323,7 +323,13 @@ fn workers(raw: Option<At<u32>>, check: &mut Check) -> NonZeroU32 {
 
 fn log(raw: RawLog, check: &mut Check) -> Log {
     let level = raw.level;
-    if level.value.is_empty() || level.value.parse::<tracing_subscriber::filter::Targets>().is_err() {
+    // `Targets` would take any word for a module whose every event is wanted; a bare word must be a level.
+    let is_level = |word: &str| word.parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+    let fits = level.value.split(',').all(|part| match part.split_once('=') {
+        Some((module, word)) => !module.is_empty() && is_level(word),
+        None => is_level(part),
+    });
+    if !fits || level.value.parse::<tracing_subscriber::filter::Targets>().is_err() {
         let message = format!(
             "`{}` is not a level: write `error`, `warn`, `info`, `debug` or `trace`, or by module \
              `info,rolecall::topology=debug`",
