@@ -77,10 +77,9 @@ pub const MYSQL: Lexing = Lexing {
     version: ServerVersion(90704),
 };
 
-/// Every built-in function's name that the classifier knows of a flavour, with the first version that has it (0 for
-/// all): for comparison with real servers.
-pub fn built_in_functions(flavour: Flavour) -> impl Iterator<Item = (&'static str, u32)> {
-    super::function::all(flavour)
+/// Every built-in function that the classifier knows of a server: for comparison with real ones.
+pub fn built_in_functions(flavour: Flavour, version: ServerVersion) -> impl Iterator<Item = &'static str> {
+    super::function::all(flavour, version.0)
 }
 
 fn parse(file: &str, text: &'static str) -> Vec<Case> {

@@ -51,6 +51,8 @@ const NEVER: u32 = u32::MAX;
 struct Group {
     /// The first MySQL version that has them; 0 for all.
     mysql: u32,
+    /// The first MySQL version that has them no more.
+    mysql_until: u32,
     /// The first MariaDB version that has them.
     mariadb: u32,
     form: Form,
@@ -59,7 +61,12 @@ struct Group {
 }
 
 const fn group(mysql: u32, mariadb: u32, form: Form, class: Class, names: &'static [&'static str]) -> Group {
-    Group { mysql, mariadb, form, class, names }
+    Group { mysql, mysql_until: NEVER, mariadb, form, class, names }
+}
+
+/// Functions that MySQL gave up: since then they may be anybody's.
+const fn gone(mysql_until: u32, form: Form, class: Class, names: &'static [&'static str]) -> Group {
+    Group { mysql: 0, mysql_until, mariadb: 0, form, class, names }
 }
 
 /// How a call is written.
@@ -75,9 +82,9 @@ pub(super) struct Spelling {
 pub(super) fn find(name: &[u8], spelling: Spelling, lexing: &Lexing) -> Option<Class> {
     let position = INDEX.find(&NAMES, name, hash_of(name))?;
     let group = &GROUPS[usize::from(GROUP_OF[position])];
-    let since = match lexing.flavour {
-        Flavour::Mysql => group.mysql,
-        Flavour::Mariadb => group.mariadb,
+    let versions = match lexing.flavour {
+        Flavour::Mysql => group.mysql..group.mysql_until,
+        Flavour::Mariadb => group.mariadb..NEVER,
     };
     let form = match (group.form, lexing.flavour) {
         (Form::Window, Flavour::Mysql) => Form::Keyword,
@@ -89,18 +96,18 @@ pub(super) fn find(name: &[u8], spelling: Spelling, lexing: &Lexing) -> Option<C
         Form::Keyword => !spelling.quoted,
         Form::Tight | Form::Window => !spelling.quoted && spelling.tight,
     };
-    (since != NEVER && lexing.version.0 >= since && is_call).then_some(group.class)
+    (versions.contains(&lexing.version.0) && is_call).then_some(group.class)
 }
 
-/// Every name with the first version of a flavour that has it; for comparison with real servers.
+/// Every name that a server of this flavour and version has; for comparison with real servers.
 #[cfg(feature = "cases")]
-pub fn all(flavour: Flavour) -> impl Iterator<Item = (&'static str, u32)> {
+pub fn all(flavour: Flavour, version: u32) -> impl Iterator<Item = &'static str> {
     GROUPS.iter().flat_map(move |group| {
-        let since = match flavour {
-            Flavour::Mysql => group.mysql,
-            Flavour::Mariadb => group.mariadb,
+        let versions = match flavour {
+            Flavour::Mysql => group.mysql..group.mysql_until,
+            Flavour::Mariadb => group.mariadb..NEVER,
         };
-        group.names.iter().filter(move |_| since != NEVER).map(move |name| (*name, since))
+        group.names.iter().copied().filter(move |_| versions.contains(&version))
     })
 }
 
@@ -145,8 +152,8 @@ const GROUPS: &[Group] = &[
         "EXPORT_SET", "EXTRACTVALUE", "FIELD", "FIND_IN_SET", "FLOOR", "FROM_BASE64", "FROM_DAYS", "FROM_UNIXTIME", "GREATEST", "HEX",
         "IFNULL", "INET6_ATON", "INET6_NTOA", "INET_ATON", "INET_NTOA", "INSTR", "ISNULL", "IS_IPV4", "IS_IPV4_COMPAT", "IS_IPV4_MAPPED",
         "IS_IPV6", "LAST_DAY", "LCASE", "LEAST", "LENGTH", "LN", "LOCATE", "LOG", "LOG10", "LOG2", "LOWER", "LPAD", "LTRIM", "MAKEDATE",
-        "MAKETIME", "MAKE_SET", "MD5", "MONTHNAME", "NAME_CONST", "NULLIF", "OCT", "OCTET_LENGTH", "ORD", "PERIOD_ADD", "PERIOD_DIFF",
-        "PI", "POW", "POWER", "QUOTE", "RADIANS", "RAND", "ROUND", "RPAD", "RTRIM", "SEC_TO_TIME", "SHA", "SHA1", "SHA2", "SIGN", "SIN",
+        "MAKETIME", "MAKE_SET", "MONTHNAME", "NAME_CONST", "NULLIF", "OCT", "OCTET_LENGTH", "ORD", "PERIOD_ADD", "PERIOD_DIFF",
+        "PI", "POW", "POWER", "QUOTE", "RADIANS", "RAND", "ROUND", "RPAD", "RTRIM", "SEC_TO_TIME", "SHA2", "SIGN", "SIN",
         "SLEEP", "SOUNDEX", "SPACE", "SQRT", "STRCMP", "STR_TO_DATE", "SUBSTRING_INDEX", "SUBTIME", "TAN", "TIMEDIFF", "TIME_FORMAT",
         "TIME_TO_SEC", "TO_BASE64", "TO_DAYS", "TO_SECONDS", "UCASE", "UNCOMPRESS", "UNCOMPRESSED_LENGTH", "UNHEX", "UNIX_TIMESTAMP",
         "UPDATEXML", "UPPER", "UUID", "WEEKDAY", "WEEKOFYEAR", "YEARWEEK",
@@ -164,6 +171,8 @@ const GROUPS: &[Group] = &[
         "ST_POINTFROMWKB", "ST_POINTN", "ST_POLYFROMTEXT", "ST_POLYFROMWKB", "ST_POLYGONFROMTEXT", "ST_POLYGONFROMWKB", "ST_SRID",
         "ST_STARTPOINT", "ST_SYMDIFFERENCE", "ST_TOUCHES", "ST_UNION", "ST_WITHIN", "ST_X", "ST_Y",
     ]),
+    // A component, to be installed, has them from 9.6 on.
+    gone(90600, Form::Native, Class::Pure, &["MD5", "SHA", "SHA1"]),
     group(0, NEVER, Form::Native, Class::Pure, &[
         "ANY_VALUE", "GTID_SUBSET", "GTID_SUBTRACT", "MBRCOVEREDBY", "MBRCOVERS", "ST_BUFFER_STRATEGY", "ST_GEOHASH", "ST_LATFROMGEOHASH",
         "ST_LONGFROMGEOHASH", "ST_MAKEENVELOPE", "ST_POINTFROMGEOHASH", "ST_SIMPLIFY", "ST_VALIDATE", "VALIDATE_PASSWORD_STRENGTH",

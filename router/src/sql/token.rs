@@ -48,8 +48,8 @@ pub struct Findings {
     pub hint: Option<Hint>,
     /// Why the server may read this text differently, or refuse it.
     pub doubt: Option<&'static str>,
-    /// Something was skipped that a newer server would execute.
-    pub newer: bool,
+    /// An executable comment that a server of another version would read differently, or execute.
+    pub other_version: bool,
     /// A `$tag$ … $tag$`: older servers, and all of them outside of routine bodies, may take `$` for a letter.
     pub dollar_quoted: bool,
 }
@@ -249,7 +249,7 @@ impl<'a> Tokens<'a> {
             Comment::None => {}
             Comment::Newer { length } => {
                 self.at += length;
-                self.findings.newer = true;
+                self.findings.other_version = true;
             }
             Comment::Skip { length, hint, doubt } => {
                 self.at += length;
@@ -260,8 +260,9 @@ impl<'a> Tokens<'a> {
                     self.doubt(doubt);
                 }
             }
-            Comment::Execute { length } => {
+            Comment::Execute { length, is_ambiguous } => {
                 self.at += length;
+                self.findings.other_version |= is_ambiguous;
                 self.executable = true;
             }
             Comment::Unterminated => {

@@ -110,10 +110,7 @@ fn assign<'a>(reader: &mut Reader<'a>, declared: &[&'a [u8]]) -> bool {
         if !is_declared || !reader.take_punctuation(b'=') {
             return false;
         }
-        let outer = reader.depth;
-        while !reader.is_at_end() && !(reader.depth == outer && reader.peek().kind == Kind::Punctuation(b',')) {
-            reader.step();
-        }
+        reader.until_comma();
         if !reader.take_punctuation(b',') {
             return true;
         }
@@ -147,5 +144,5 @@ pub(crate) fn view_is_harmless(definition: &[u8], lexing: &Lexing, catalogue: &C
 /// Nothing was left out, and nothing can be read in another way.
 fn is_clear(reader: &Reader<'_>) -> bool {
     let findings = reader.findings();
-    findings.doubt.is_none() && !findings.newer && !findings.dollar_quoted
+    findings.doubt.is_none() && !findings.other_version && !findings.dollar_quoted
 }

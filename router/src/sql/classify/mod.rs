@@ -121,8 +121,8 @@ fn unknown(reader: &mut Reader<'_>) -> Verb {
 fn finish(reader: &Reader<'_>, verb: Verb, lexing: &Lexing) -> Statement {
     let findings = reader.findings();
     let mut verdict = reader.verdict;
-    if findings.newer {
-        verdict.raise(Access::Primary, "an executable comment that a newer server would run");
+    if findings.other_version {
+        verdict.raise(Access::Primary, "an executable comment that servers of other versions read differently");
     }
     if findings.dollar_quoted && verb != Verb::Ddl {
         verdict.leaves(Effects::UNKNOWN_ROUTINE, "a dollar-quoted text outside of a routine");

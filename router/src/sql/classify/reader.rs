@@ -100,6 +100,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Looks at everything up to a comma outside of parentheses, or the statement's end.
+    pub(super) fn until_comma(&mut self) {
+        let outer = self.depth;
+        while !self.is_at_end() && (self.depth != outer || self.ahead.kind != Kind::Punctuation(b',')) {
+            self.step();
+        }
+    }
+
     /// Takes one token and notes what it means.
     pub(super) fn step(&mut self) -> Token<'a> {
         let before = self.before;

@@ -88,10 +88,8 @@ fn part(reader: &mut Reader<'_>) {
             } else {
                 Scope::At
             };
-            if scope != Scope::At && reader.take_punctuation(b'.') {
-                let name = reader.next().text;
-                variable(reader, scope, name);
-            } else if first.is_empty() {
+            let is_scope = scope != Scope::At && reader.take_punctuation(b'.');
+            if is_scope || first.is_empty() {
                 let name = reader.next().text;
                 variable(reader, scope, name);
             } else {
@@ -148,10 +146,7 @@ fn assigned(reader: &mut Reader<'_>) {
     if !reader.take_punctuation(b'=') {
         reader.verdict.leaves(Effects::UNKNOWN_ROUTINE, "a SET that is not understood");
     }
-    let outer = reader.depth;
-    while !reader.is_at_end() && !(reader.depth == outer && reader.peek().kind == Kind::Punctuation(b',')) {
-        reader.step();
-    }
+    reader.until_comma();
 }
 
 /// NAMES x [COLLATE y]. Trackers do not tell the collation (sessions.md 2).
