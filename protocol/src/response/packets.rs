@@ -63,8 +63,8 @@ impl OkPacket {
             if status.contains(StatusFlags::SESSION_STATE_CHANGED) && !reader.is_empty() {
                 ok.state_changes = reader.bytes_lenenc("session state")?.to_vec();
             }
-        } else {
-            ok.info = reader.take_rest().to_vec();
+        } else if !reader.is_empty() {
+            ok.info = reader.bytes_lenenc("info")?.to_vec();
         }
         Ok(ok)
     }
@@ -81,10 +81,7 @@ impl OkPacket {
         out.put_lenenc(self.last_insert_id);
         out.put_u16(status.bits());
         out.put_u16(self.warnings);
-        if !tracked {
-            out.put_bytes(&self.info);
-            return;
-        }
+        // The manual says string<EOF> without SESSION_TRACK; servers write a length there as well, and clients read it.
         if with_changes || !self.info.is_empty() {
             out.put_bytes_lenenc(&self.info);
         }

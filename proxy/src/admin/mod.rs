@@ -18,7 +18,6 @@ pub use server::{bind, serve};
 pub use state::{Readiness, State};
 
 /// All routes.
-#[must_use]
 pub fn router(state: State) -> Router {
     Router::new()
         .route("/", get(index))

@@ -10,7 +10,7 @@ use super::state::Readiness;
 pub(super) fn page(readiness: &Readiness, topology: &Value) -> String {
     let mut html = String::from(HEAD);
     let state = if readiness.ready { "ready" } else { "not ready" };
-    let _ = write!(html, "<p>{} {}: {state}</p>", "rolecall", crate::build::VERSION);
+    let _ = write!(html, "<p>rolecall {}: {state}</p>", crate::build::VERSION);
     for line in readiness.reasons.iter().chain(&readiness.warnings) {
         let _ = write!(html, "<p>{}</p>", escape(line));
     }

@@ -47,6 +47,7 @@ pub struct Session {
     identity: Identity,
     mode: Mode,
     state: SessionState,
+    #[expect(clippy::vec_box, reason = "a link moves out and back for each statement: a pointer, not the connection")]
     links: Vec<Box<Connection>>,
     prepared: PreparedStatements,
 }

@@ -80,7 +80,7 @@ impl ClientTracking {
             return false;
         }
         if !client.contains(Capabilities::SESSION_TRACK) {
-            return ok.info.is_empty() && ok.state_changes.is_empty();
+            return ok.state_changes.is_empty();
         }
         self.everything || ok.state_changes.is_empty()
     }
