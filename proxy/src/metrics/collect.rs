@@ -1,5 +1,6 @@
 //! The scrape: adds up the workers' counters and writes them in OpenMetrics' text format.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use prometheus_client::collector::Collector;
@@ -12,11 +13,10 @@ use prometheus_client::registry::Unit;
 use super::Metrics;
 use super::cell::{BOUNDS_MICROSECONDS, Distribution, Histogram};
 use super::label::{
-    ConnectOutcome, ErrorKind, Label, LoginOutcome, ProbeOutcome, RefusedBy, ReloadOutcome, ServerRole, Target,
-    Traffic, VerbLabel, pin_names,
+    ConnectOutcome, ErrorKind, Label, LoginOutcome, RefusedBy, ReloadOutcome, ServerRole, Target, VerbLabel, pin_names,
 };
 use super::process::{TopologyFigures, Usage};
-use super::worker::WorkerMetrics;
+use super::worker::{Reasons, WorkerMetrics};
 
 /// One scrape. Every series of a closed label set is written from the start, so that rates need no special first value.
 #[derive(Debug)]
@@ -52,6 +52,14 @@ impl Scrape {
         sum
     }
 
+    fn reasons<'w>(&'w self, read: impl Fn(&'w WorkerMetrics) -> &'w Reasons) -> BTreeMap<&'static str, u64> {
+        let mut sum = BTreeMap::new();
+        for (reason, count) in self.metrics.workers().iter().flat_map(|worker| read(worker).read()) {
+            *sum.entry(reason).or_default() += count;
+        }
+        sum
+    }
+
     fn statements(&self, page: &mut Page<'_>) -> fmt::Result {
         let help = "Statements answered, by who answered them and what they were; see docs/routing.md";
         let mut counts = page.counters("rolecall_statements", help, None)?;
@@ -69,11 +77,7 @@ impl Scrape {
         }
         let help = "Statements that were not understood, and went to the primary for that; see docs/routing.md";
         let mut unknown = page.counters("rolecall_unknown_statements", help, None)?;
-        let mut reasons = std::collections::BTreeMap::<&str, u64>::new();
-        for (reason, count) in self.metrics.workers().iter().flat_map(|worker| worker.unknown.read()) {
-            *reasons.entry(reason).or_default() += count;
-        }
-        for (reason, count) in reasons {
+        for (reason, count) in self.reasons(|worker| &worker.unknown) {
             unknown.put(&[("why", reason)], count)?;
         }
         page.gauge("rolecall_held_statements", "Statements that wait for a server now", self.sum(|w| w.held.value()))?;
@@ -86,6 +90,11 @@ impl Scrape {
         page.gauge("rolecall_sessions", "Client sessions open now, logged in or not", open)?;
         let opened = self.sum(|worker| worker.sessions_opened.value());
         page.counters("rolecall_sessions_opened", "Client sessions ever opened", None)?.put(&[], opened)?;
+        let mut closed =
+            page.counters("rolecall_sessions_closed", "Sessions that have ended after their login, by why", None)?;
+        for (reason, count) in self.reasons(|worker| &worker.closed) {
+            closed.put(&[("reason", reason)], count)?;
+        }
         let mut logins = page.counters("rolecall_logins", "Logins of clients, by how they ended", None)?;
         for outcome in LoginOutcome::ALL {
             logins.put(&[("outcome", outcome.name())], self.sum(|worker| worker.logins.of(*outcome).value()))?;
@@ -104,26 +113,17 @@ impl Scrape {
     }
 
     fn backends(&self, page: &mut Page<'_>) -> fmt::Result {
-        let open = self.sum(|worker| worker.backend_connections.value());
-        page.gauge("rolecall_backend_connections", "Sessions' connections to servers open now", open)?;
         let help = "Attempts to connect a session to a server, by how they ended";
         let mut connects = page.counters("rolecall_backend_connects", help, None)?;
         for outcome in ConnectOutcome::ALL {
             let count = self.sum(|worker| worker.backend_connects.of(*outcome).value());
             connects.put(&[("outcome", outcome.name())], count)?;
         }
-        let help = "Bytes on the sockets, by leg and direction as the proxy sees them";
-        let mut bytes = page.counters("rolecall_network", help, Some(&Unit::Bytes))?;
-        for traffic in Traffic::ALL {
-            let (leg, direction) = traffic.name().split_once('-').unwrap_or((traffic.name(), ""));
-            let count = self.sum(|worker| worker.bytes.of(*traffic).value());
-            bytes.put(&[("leg", leg), ("direction", direction)], count)?;
-        }
         Ok(())
     }
 
     fn failures(&self, page: &mut Page<'_>) -> fmt::Result {
-        let help = "Failures by kind; see docs/operations.md for what to do about each";
+        let help = "Statements that failed for reasons that are not their own; see docs/operations.md";
         let mut errors = page.counters("rolecall_errors", help, None)?;
         for kind in ErrorKind::ALL {
             errors.put(&[("kind", kind.name())], self.sum(|worker| worker.errors.of(*kind).value()))?;
@@ -148,10 +148,6 @@ impl Scrape {
         let help =
             "Time since the API server last confirmed the list of pods; 0 for servers named in the configuration";
         page.gauges("rolecall_topology_view_age", help, Some(&Unit::Seconds))?.put(&[], view_age.unwrap_or(0.0))?;
-        let mut probes = page.counters("rolecall_probes", "Questions for a server's role, by how they ended", None)?;
-        for outcome in ProbeOutcome::ALL {
-            probes.put(&[("outcome", outcome.name())], self.metrics.process.probe_count(*outcome))?;
-        }
         Ok(())
     }
 

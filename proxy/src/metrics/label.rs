@@ -54,32 +54,14 @@ label! {
 }
 
 label! {
-    /// Why something failed: whose fault, and what.
+    /// How a statement failed for reasons that are not its own.
     ErrorKind {
-        /// The client went away, or its connection broke.
-        ClientLost = "client-lost",
-        /// The client sent what the protocol does not allow.
-        ClientProtocol = "client-protocol",
-        /// The client sent nothing for too long.
-        ClientTimeout = "client-timeout",
-        /// A server could not be reached or did not complete the login in time.
-        BackendUnreachable = "backend-unreachable",
-        /// A server refused the login of a session's account.
-        BackendRefused = "backend-refused",
-        /// A server's connection broke.
-        BackendLost = "backend-lost",
-        /// A server sent what the protocol does not allow, or lacks what the configuration demands.
-        BackendProtocol = "backend-protocol",
-        /// No server could take a statement within the hold timeout.
+        /// No server could take it within the hold timeout; it was not executed.
         NoServer = "no-server",
-        /// The client got error 08007: whether its statement was executed is not known.
+        /// The server was lost under it, with the transaction or state of its session, or while it only read.
+        BackendLost = "backend-lost",
+        /// The server was lost under it, and whether it was executed is not known.
         OutcomeUnknown = "outcome-unknown",
-        /// A limit of the configuration was reached.
-        Limit = "limit",
-        /// The client asked for what the proxy does not do.
-        Unsupported = "unsupported",
-        /// A fault of the proxy.
-        Internal = "internal",
     }
 }
 
@@ -108,10 +90,6 @@ label! {
         Unauthenticated = "unauthenticated",
         /// `limits.unauthenticated_per_address`.
         PerAddress = "unauthenticated-per-address",
-        /// No server is known yet, so there is no greeting.
-        NoServer = "no-server",
-        /// The proxy shuts down.
-        Shutdown = "shutdown",
     }
 }
 
@@ -132,20 +110,6 @@ label! {
 }
 
 label! {
-    /// A leg and a direction, as seen by the proxy.
-    Traffic {
-        /// From clients.
-        ClientReceived = "client-received",
-        /// To clients.
-        ClientSent = "client-sent",
-        /// From servers.
-        BackendReceived = "backend-received",
-        /// To servers.
-        BackendSent = "backend-sent",
-    }
-}
-
-label! {
     /// How a reload of the configuration ended.
     ReloadOutcome {
         /// Applied.
@@ -156,16 +120,6 @@ label! {
         Invalid = "invalid",
         /// Refused: it changes what needs a restart.
         NeedsRestart = "needs-restart",
-    }
-}
-
-label! {
-    /// How a probe of a server ended.
-    ProbeOutcome {
-        /// Answered.
-        Answered = "answered",
-        /// Failed or timed out.
-        Failed = "failed",
     }
 }
 

@@ -19,12 +19,10 @@ use std::sync::{Arc, OnceLock};
 use prometheus_client::registry::Registry;
 
 pub use cell::{Counter, Counters, Gauge, Histogram};
-pub use label::{
-    ConnectOutcome, ErrorKind, Label, LoginOutcome, ProbeOutcome, RefusedBy, ReloadOutcome, ServerRole, Target, Traffic,
-};
+pub use label::{ConnectOutcome, ErrorKind, Label, LoginOutcome, RefusedBy, ReloadOutcome, ServerRole, Target};
 pub use process::{ProcessMetrics, TopologyFigures};
 pub use reference::reference;
-pub use worker::WorkerMetrics;
+pub use worker::{Held, WorkerMetrics};
 
 /// The media type of [`Metrics::encode`]'s text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -3,14 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::label::{Label, ProbeOutcome, RefusedBy, ReloadOutcome};
+use super::label::{Label, RefusedBy, ReloadOutcome};
 
 /// Counters that several threads write, off the path of statements.
 #[derive(Debug)]
 pub struct ProcessMetrics {
-    refused: [AtomicU64; 5],
+    refused: [AtomicU64; 3],
     reloads: [AtomicU64; 4],
-    probes: [AtomicU64; 2],
     last_reload_failed: AtomicU64,
     start: SystemTime,
 }
@@ -36,7 +35,6 @@ impl Default for ProcessMetrics {
         Self {
             refused: Default::default(),
             reloads: Default::default(),
-            probes: Default::default(),
             last_reload_failed: AtomicU64::new(0),
             start: SystemTime::now(),
         }
@@ -56,21 +54,12 @@ impl ProcessMetrics {
         self.last_reload_failed.store(u64::from(failed), Relaxed);
     }
 
-    /// A server was asked for its role.
-    pub fn probed(&self, outcome: ProbeOutcome) {
-        self.probes[outcome.index()].fetch_add(1, Relaxed);
-    }
-
     pub(super) fn refused_count(&self, by: RefusedBy) -> u64 {
         self.refused[by.index()].load(Relaxed)
     }
 
     pub(super) fn reload_count(&self, outcome: ReloadOutcome) -> u64 {
         self.reloads[outcome.index()].load(Relaxed)
-    }
-
-    pub(super) fn probe_count(&self, outcome: ProbeOutcome) -> u64 {
-        self.probes[outcome.index()].load(Relaxed)
     }
 
     pub(super) fn last_reload_succeeded(&self) -> u64 {

@@ -55,9 +55,13 @@ fn entries(scrape: &str) -> Vec<(String, Entry)> {
         }
     }
     for (name, entry) in &mut list {
-        if name == "rolecall_unknown_statements_total" {
-            entry.labels.insert("why".into(), Vec::new());
-        }
+        // Their values appear with the first event.
+        let open = match name.as_str() {
+            "rolecall_unknown_statements_total" => "why",
+            "rolecall_sessions_closed_total" => "reason",
+            _ => continue,
+        };
+        entry.labels.insert(open.into(), Vec::new());
     }
     list
 }

@@ -17,7 +17,8 @@ fn a_scrape_adds_up_the_workers() {
         worker.sessions.increment();
         worker.unknown(&Statement::unknown("not \"known\""));
         worker.pinned(Pins::USER_VARIABLE | Pins::XA);
-        worker.bytes.of(Traffic::ClientReceived).add(10);
+        worker.closed("client-gone");
+        drop(Held::begin(&worker));
     }
     metrics.worker(0).unwrap().sessions.decrement();
     metrics.set_topology(|| TopologyFigures { servers: [1, 2, 0], generation: 7, conflicts: 0, view_age: None });
@@ -34,11 +35,13 @@ fn a_scrape_adds_up_the_workers() {
         r#"rolecall_unknown_statements_total{why="not \"known\""} 2"#,
         r#"rolecall_pins_total{reason="xa"} 2"#,
         r#"rolecall_pins_total{reason="handler"} 0"#,
-        r#"rolecall_network_bytes_total{leg="client",direction="received"} 20"#,
+        r#"rolecall_sessions_closed_total{reason="client-gone"} 2"#,
+        r#"rolecall_held_statements 0"#,
+        r#"rolecall_hold_duration_seconds_count 2"#,
         r#"rolecall_servers{role="replica"} 2"#,
         r#"rolecall_config_last_reload_successful 0"#,
         r#"# TYPE rolecall_statement_duration_seconds histogram"#,
-        r#"# UNIT rolecall_network_bytes bytes"#,
+        r#"# UNIT process_resident_memory_bytes bytes"#,
         "# EOF",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\nis not in\n{text}");

@@ -1,14 +1,14 @@
 //! What one worker counts.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use rolecall_router::session::Pins;
 use rolecall_router::sql::{Statement, Verb};
 
 use super::cell::{Counter, Counters, Gauge, Histogram};
-use super::label::{ConnectOutcome, ErrorKind, Label, LoginOutcome, PINS, Target, Traffic, VerbLabel};
+use super::label::{ConnectOutcome, ErrorKind, Label, LoginOutcome, PINS, Target, VerbLabel};
 
 /// What one worker counts. Only that worker's thread writes; anyone may read. On a cache line of its own, so that
 /// workers do not slow each other down.
@@ -18,23 +18,18 @@ pub struct WorkerMetrics {
     pub(super) statements: [Counters<VerbLabel, 16>; 3],
     pub(super) durations: [Histogram; 3],
     /// Failures by kind.
-    pub errors: Counters<ErrorKind, 12>,
-    /// Bytes by leg and direction.
-    pub bytes: Counters<Traffic, 4>,
+    pub errors: Counters<ErrorKind, 3>,
     /// Sessions open now, logged in or not.
     pub sessions: Gauge,
     /// Sessions ever opened.
     pub sessions_opened: Counter,
-    /// Server connections open now.
-    pub backend_connections: Gauge,
     /// Attempts to connect to a server, by outcome.
     pub backend_connects: Counters<ConnectOutcome, 5>,
     /// Logins by outcome.
     pub logins: Counters<LoginOutcome, 5>,
-    /// Statements that are waiting for a server now.
-    pub held: Gauge,
-    /// How long statements waited for a server.
-    pub holds: Histogram,
+    pub(super) held: Gauge,
+    pub(super) holds: Histogram,
+    pub(super) closed: Reasons,
     pub(super) pins: [Counter; PINS],
     pub(super) unknown: Reasons,
 }
@@ -49,6 +44,11 @@ impl WorkerMetrics {
         self.durations[target.index()].observe(took);
     }
 
+    /// A session ended, for this reason.
+    pub fn closed(&self, reason: &'static str) {
+        self.closed.increment(reason);
+    }
+
     /// A statement was not understood.
     pub fn unknown(&self, statement: &Statement) {
         self.unknown.increment(statement.why.0);
@@ -61,6 +61,29 @@ impl WorkerMetrics {
                 counter.increment();
             }
         }
+    }
+}
+
+/// A statement waits for a server as long as this lives.
+#[derive(Debug)]
+pub struct Held {
+    worker: Arc<WorkerMetrics>,
+    since: Instant,
+}
+
+impl Held {
+    /// The wait begins now.
+    #[must_use]
+    pub fn begin(worker: &Arc<WorkerMetrics>) -> Self {
+        worker.held.increment();
+        Self { worker: Arc::clone(worker), since: Instant::now() }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.worker.held.decrement();
+        self.worker.holds.observe(self.since.elapsed());
     }
 }
 

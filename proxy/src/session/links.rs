@@ -15,7 +15,7 @@ use super::dispatch::Job;
 use super::{CloseReason, Session};
 use crate::backend::{ConnectError, Connection, Identity, QueryError};
 use crate::buffer::Buffer;
-use crate::metrics::{ConnectOutcome, ErrorKind};
+use crate::metrics::{ConnectOutcome, ErrorKind, Held};
 use crate::topology::ServerError;
 
 /// A server that cannot be reached is tried again after this time, unless the topology changes before.
@@ -36,6 +36,8 @@ pub(super) enum LinkError {
 #[derive(Debug, Default)]
 pub(super) struct Hold {
     deadline: Option<Instant>,
+    /// Counts the wait until a server is there.
+    held: Option<Held>,
 }
 
 impl Session {
@@ -71,7 +73,10 @@ impl Session {
                     rotation: self.worker.rotation(),
                 });
                 match decision.action {
-                    Action::Forward(server) => return Ok(Ok(server)),
+                    Action::Forward(server) => {
+                        hold.held = None;
+                        return Ok(Ok(server));
+                    }
                     Action::NoServer(reason) => (reason, topology.generation),
                 }
             };
@@ -96,6 +101,7 @@ impl Session {
         if now >= deadline {
             return Ok(false);
         }
+        hold.held.get_or_insert_with(|| Held::begin(&self.worker.metrics));
         let until = pause.map_or(deadline, |pause| deadline.min(now + pause));
         let handle = Arc::clone(&self.handle);
         tokio::select! {
@@ -164,11 +170,10 @@ impl Session {
                 Err(LinkError::Refused(err))
             }
             Err(error) => {
-                let timed_out = matches!(error, ConnectError::TimedOut(_));
-                self.worker.metrics.backend_connects.increment(if timed_out {
-                    ConnectOutcome::TimedOut
-                } else {
-                    ConnectOutcome::Unreachable
+                self.worker.metrics.backend_connects.increment(match error {
+                    ConnectError::TimedOut(_) => ConnectOutcome::TimedOut,
+                    ConnectError::Incompatible(_) | ConnectError::Configuration(_) => ConnectOutcome::Incompatible,
+                    ConnectError::Refused(_) | ConnectError::Unreachable(_) => ConnectOutcome::Unreachable,
                 });
                 self.worker.shared.topology.report(target, ServerError::Unreachable);
                 tracing::debug!(server = %server.name, %error, "no connection for a statement");
