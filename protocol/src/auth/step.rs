@@ -35,7 +35,7 @@ pub enum AuthFailure {
 /// What the driver does next.
 #[derive(Debug)]
 pub enum AuthStep {
-    /// Send this payload (AuthSwitchRequest or AuthMoreData), read the answer, call [`AuthExchange::handle`].
+    /// Send this payload (AuthSwitchRequest or AuthMoreData), read the answer, call `AuthExchange::handle`.
     Send(Vec<u8>),
     /// The client proved `credential` (the known one, or one recovered from it). Send `before_ok` (AuthMoreData "fast
     /// auth ok"), if there is one, in front of OK.

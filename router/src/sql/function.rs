@@ -1,7 +1,7 @@
 //! The functions that servers have built in. Whatever is not listed here may be anybody's code.
 //!
 //! A name that only newer servers know is listed with the version that brought it: on an older one it may be a stored
-//! function. Both lists were compared with the servers' own (9.7, 10.11, 11.8 by calling each name there).
+//! function. Both lists were compared with the servers' own (9.7, 10.11, 11.8) by calling each name there.
 
 use super::word_index::{WordIndex, hash_of};
 use super::{Flavour, Lexing};

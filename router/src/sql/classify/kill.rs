@@ -19,7 +19,7 @@ pub enum KillTarget {
 /// A KILL statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kill {
-    /// KILL QUERY rather than KILL [CONNECTION].
+    /// KILL QUERY rather than KILL or KILL CONNECTION.
     pub query_only: bool,
     /// Its target.
     pub target: KillTarget,
