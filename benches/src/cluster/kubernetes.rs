@@ -148,6 +148,8 @@ fn certificates(home: &Path) -> anyhow::Result<()> {
     let names = "subjectAltName=DNS:localhost,DNS:kubernetes.default.svc,IP:127.0.0.1,IP:10.0.0.1";
     openssl(home, &["req", "-x509", "-subj", "/CN=demonstration", "-keyout", "ca.key", "-out", "ca.crt"], &key)?;
     let signed = ["-CA", "ca.crt", "-CAkey", "ca.key"];
+    // A client that is strict about it refuses an authority's certificate as a server's own.
+    let leaf = ["-addext", "basicConstraints=critical,CA:FALSE"];
     let server = [
         "req",
         "-x509",
@@ -160,7 +162,7 @@ fn certificates(home: &Path) -> anyhow::Result<()> {
         "-out",
         "server.crt",
     ];
-    openssl(home, &server, &[key.as_slice(), signed.as_slice()].concat())?;
+    openssl(home, &server, &[key.as_slice(), signed.as_slice(), leaf.as_slice()].concat())?;
     let admin = [
         "req",
         "-x509",
@@ -168,14 +170,12 @@ fn certificates(home: &Path) -> anyhow::Result<()> {
         "/O=system:masters/CN=admin",
         "-addext",
         "extendedKeyUsage=clientAuth",
-        "-addext",
-        "basicConstraints=critical,CA:FALSE",
         "-keyout",
         "admin.key",
         "-out",
         "admin.crt",
     ];
-    openssl(home, &admin, &[key.as_slice(), signed.as_slice()].concat())
+    openssl(home, &admin, &[key.as_slice(), signed.as_slice(), leaf.as_slice()].concat())
 }
 
 fn openssl(home: &Path, arguments: &[&str], more: &[&str]) -> anyhow::Result<()> {
