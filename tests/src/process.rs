@@ -70,13 +70,17 @@ impl Drop for GuardedProcess {
     }
 }
 
-// Whichever ends first, the process or standard input, ends the other.
+// A signal to the whole group, such as Ctrl-C's, must not end the guard before its work is done. Whichever ends first, the process or standard input, ends the other.
 const GUARD: &str = r#"
+trap : TERM INT HUP
 "$@" >"$GUARD_LOG" 2>&1 </dev/null & pid=$!
 exec 3<&0
 { cat <&3 >/dev/null; kill -9 $pid; } 2>/dev/null >/dev/null & watch=$!
 echo $pid; exec >/dev/null
-wait $pid 2>/dev/null; status=$?
+while :; do
+    wait $pid 2>/dev/null; status=$?
+    kill -0 $pid 2>/dev/null || break
+done
 kill $watch 2>/dev/null
 [ -n "$ROLECALL_TESTS_KEEP" ] || { rm -rf "$GUARD_FOLDER"; rmdir "${GUARD_FOLDER%/*}" 2>/dev/null; }
 exit $status

@@ -1,5 +1,7 @@
 //! A primary and two replicas.
 
+use std::sync::{Mutex, PoisonError};
+
 use crate::{Flavour, Server, ServerOptions};
 
 /// A primary and its replicas, which accept no writes.
@@ -8,6 +10,8 @@ pub struct ReplicaSet {
     pub primary: Server,
     /// Two replicas.
     pub replicas: Vec<Server>,
+    /// The last position that all replicas were seen to have.
+    reached: Mutex<String>,
 }
 
 impl ReplicaSet {
@@ -26,7 +30,7 @@ impl ReplicaSet {
         });
         let replicas = servers.split_off(1);
         let primary = servers.pop().expect("three servers");
-        let set = Self { primary, replicas };
+        let set = Self { primary, replicas, reached: Mutex::default() };
         set.replicas.iter().for_each(|replica| set.follow(replica));
         set.wait_until_replicated();
         set
@@ -63,10 +67,14 @@ impl ReplicaSet {
             ("select @@global.gtid_executed", "wait_for_executed_gtid_set")
         };
         let position = self.primary.value(position);
+        if *self.reached.lock().unwrap_or_else(PoisonError::into_inner) == position {
+            return;
+        }
         for replica in &self.replicas {
             let waited = replica.value(&format!("select {wait}('{position}', 30)"));
             assert_eq!(waited, "0", "replica {} does not get to {position}:\n{}", replica.address(), replica.log());
         }
+        *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = position;
     }
 
     /// All servers, the primary first.

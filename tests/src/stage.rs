@@ -71,12 +71,12 @@ macro_rules! on_every_server {
 
             #[test]
             fn mysql() {
-                body(&$crate::Stage::mysql());
+                $crate::judge(module_path!(), "mysql", || body(&$crate::Stage::mysql()));
             }
 
             #[test]
             fn mariadb() {
-                body(&$crate::Stage::mariadb());
+                $crate::judge(module_path!(), "mariadb", || body(&$crate::Stage::mariadb()));
             }
         }
     )*};

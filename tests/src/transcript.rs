@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use rolecall_protocol::StatusFlags;
+
 use crate::raw::{Packet, Part};
 
 /// One thing that happened on a connection.
@@ -43,6 +45,17 @@ impl Transcript {
         self.events.clear();
     }
 
+    /// Forgets what happened since there were `start` events, but for the last of them.
+    pub(crate) fn forget_but_last(&mut self, start: usize) {
+        let end = self.events.len().saturating_sub(1);
+        if start < end {
+            self.events.drain(start..end);
+        }
+        if let Some(Event::Received(packet)) = self.events.last_mut() {
+            (packet.first, packet.last) = (0, 0);
+        }
+    }
+
     /// Appends another connection's record.
     pub fn append(&mut self, other: &mut Self) {
         self.events.append(&mut other.events);
@@ -62,6 +75,20 @@ impl Transcript {
             if let Event::Received(packet) = event {
                 mask(packet);
             }
+        }
+    }
+
+    /// Hides what nobody can know at the EOF behind column definitions who has a server that sends none there: the
+    /// warnings and most flags are known at the end of the result only.
+    pub(crate) fn hide_early_status(&mut self) {
+        let mut before = Part::Other;
+        for event in &mut self.events {
+            let Event::Received(packet) = event else { continue };
+            if packet.part == Part::Eof && before == Part::Column && packet.payload.len() == 5 {
+                let cursor = packet.payload[3] & StatusFlags::CURSOR_EXISTS.bits() as u8;
+                packet.payload = vec![0xFE, cursor];
+            }
+            before = packet.part;
         }
     }
 

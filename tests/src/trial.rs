@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rolecall_protocol::Capabilities;
+use rolecall_protocol::response::OkPacket;
 
 use crate::raw::{Client, LoginOptions, Packet, Part};
 use crate::transcript::Transcript;
@@ -140,6 +141,12 @@ impl Trial {
         steps(&mut run);
         let mut transcript = std::mem::take(&mut run.client.transcript);
         transcript.mask(hide_host);
+        transcript.mask(hide_statement_id);
+        transcript.hide_early_status();
+        if self.stage.flavour().is_mariadb() {
+            let capabilities = run.client.capabilities;
+            transcript.mask(|packet| sort_changes(packet, capabilities));
+        }
         self.masks.iter().for_each(|mask| transcript.mask(mask));
         transcript
     }
@@ -260,6 +267,42 @@ fn hide_host(packet: &mut Packet) {
     {
         packet.payload = format!("{before}'@'HOST'{after}").into_bytes();
     }
+}
+
+/// Statement ids: MariaDB counts them for the whole server.
+fn hide_statement_id(packet: &mut Packet) {
+    if packet.part == Part::PrepareOk {
+        packet.payload[1..5].fill(0xEE);
+    }
+    if packet.part == Part::Err {
+        let text = packet.payload.clone();
+        let before = text.iter().position(|byte| *byte == b'(');
+        let digits = before.map_or(0, |at| text[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count());
+        if let Some(at) = before
+            && digits > 0
+            && text.get(at + 1 + digits) == Some(&b')')
+        {
+            packet.payload.splice(at + 1..at + 1 + digits, *b"ID");
+        }
+    }
+}
+
+/// MariaDB reports variables in the order of a hash over all that are tracked.
+fn sort_changes(packet: &mut Packet, capabilities: Capabilities) {
+    if packet.part != Part::Ok || !capabilities.contains(Capabilities::SESSION_TRACK) {
+        return;
+    }
+    let Ok(mut ok) = OkPacket::decode(&packet.payload, capabilities) else { return };
+    let mut changes: Vec<Vec<u8>> = Vec::new();
+    for change in ok.changes().flatten() {
+        let mut bytes = Vec::new();
+        change.put(&mut bytes);
+        changes.push(bytes);
+    }
+    changes.sort();
+    ok.state_changes = changes.concat();
+    packet.payload.clear();
+    ok.put(&mut packet.payload, capabilities);
 }
 
 const DIRT: &[&str] = &[

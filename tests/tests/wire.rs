@@ -1,4 +1,36 @@
-//! The cases of the wire protocol, each straight at a server and through the proxy.
+//! The cases of the wire protocol, each straight at a server and through the proxy; the packets must be the same.
 
+#[macro_use]
+#[path = "wire/script.rs"]
+mod script;
+
+#[path = "wire/binary.rs"]
+mod binary;
+#[path = "wire/change_user.rs"]
+mod change_user;
+#[path = "wire/commands.rs"]
+mod commands;
+#[path = "wire/compression.rs"]
+mod compression;
+#[path = "wire/cursors.rs"]
+mod cursors;
 #[path = "wire/framing.rs"]
 mod framing;
+#[path = "wire/greeting.rs"]
+mod greeting;
+#[path = "wire/local_infile.rs"]
+mod local_infile;
+#[path = "wire/login.rs"]
+mod login;
+#[path = "wire/metadata.rs"]
+mod metadata;
+#[path = "wire/parameters.rs"]
+mod parameters;
+#[path = "wire/results.rs"]
+mod results;
+#[path = "wire/sessions.rs"]
+mod sessions;
+#[path = "wire/tokens.rs"]
+mod tokens;
+#[path = "wire/transactions.rs"]
+mod transactions;

@@ -32,6 +32,11 @@ impl CompressedLeg {
         out
     }
 
+    /// Expects the peer to continue behind what `own` has compressed.
+    pub(super) const fn follow(&mut self, own: &Compressor) {
+        self.decompressor.follow(own);
+    }
+
     /// Appends to `out` what the frames that are whole by now contain.
     pub(super) fn decompress(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         self.received.extend_from_slice(bytes);

@@ -229,7 +229,12 @@ impl Client {
                     let switch = AuthSwitchRequest::decode(&packet.payload).expect("an AuthSwitchRequest");
                     plugin = String::from_utf8_lossy(switch.plugin).into_owned();
                     scramble = switch.data.strip_suffix(&[0]).unwrap_or(switch.data).to_vec();
-                    let answer = respond(&plugin, &options.password, &scramble);
+                    let answer = match (plugin.as_str(), options.tls) {
+                        // What unknown users are asked for, now and then. 0x01 asks for the server's key.
+                        ("sha256_password", false) => vec![0x01],
+                        ("sha256_password", true) => respond("mysql_clear_password", &options.password, &scramble),
+                        _ => respond(&plugin, &options.password, &scramble),
+                    };
                     self.send_packet(&answer);
                 }
                 Some(&AuthMoreData::HEADER) => self.answer_more_data(&packet.payload[1..], options, &scramble),

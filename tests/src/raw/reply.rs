@@ -141,6 +141,9 @@ impl Reply {
 
 /// Status flags of an OK or EOF packet.
 pub(super) fn status_of(packet: &Packet, capabilities: Capabilities) -> StatusFlags {
+    if packet.part == Part::Err {
+        return StatusFlags::empty();
+    }
     if packet.part == Part::Eof {
         let bits = packet.payload.get(3..5).map_or(0, |bytes| u16::from_le_bytes([bytes[0], bytes[1]]));
         return StatusFlags::from_bits_retain(bits);

@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rolecall_protocol::compression::Algorithm;
+use rolecall_protocol::compression::{Algorithm, Compressor};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
@@ -79,6 +79,22 @@ impl Stream {
     /// Compresses from now on.
     pub fn start_compression(&mut self, algorithm: Algorithm) {
         self.compression = Some(CompressedLeg::new(algorithm));
+    }
+
+    /// Sends frames that a test has compressed itself; the peer's answer continues behind their ids.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn send_frames(&mut self, compressor: &Compressor, frames: &[u8]) -> io::Result<()> {
+        if let Some(compression) = &mut self.compression {
+            compression.follow(compressor);
+        }
+        self.send_below_compression(frames)
+    }
+
+    /// Reads no more frames: what comes is taken as it is.
+    pub fn stop_compression(&mut self) {
+        self.compression = None;
     }
 
     /// Sends `bytes` in one write; `new_command` starts compressed sequence ids anew.

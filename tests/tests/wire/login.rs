@@ -1,0 +1,240 @@
+//! Authentication: A4, A7 to A24, E9, E10.
+
+use std::time::{Duration, Instant};
+
+use rolecall_protocol::Capabilities;
+use rolecall_tests::raw::{Client, LoginOptions};
+use rolecall_tests::{Stage, Trial, on_every_server};
+
+/// The error of a login that must fail, with the host hidden.
+fn refusal(address: std::net::SocketAddr, options: &LoginOptions) -> String {
+    let error = Client::login(address, options).map(drop).expect_err("this login must fail").to_string();
+    let (before, rest) = error.split_once("'@'").unwrap_or((&error, "'"));
+    format!("{before}@{}", rest.split_once('\'').unwrap_or_default().1)
+}
+
+fn account(stage: &Stage, name: &str, identified: &str) {
+    stage.set.primary.run(&format!("drop user if exists {name}@'%'"));
+    stage.set.primary.run(&format!("create user {name}@'%' {identified}"));
+    stage.set.wait_until_replicated();
+}
+
+on_every_server! {
+    fn a7_an_unknown_schema_is_told_after_the_login(stage) {
+        Trial::new(stage, "a7").run_proxied(|run| {
+            let right = run.options().clone().database("nothing_like_this");
+            let wrong = LoginOptions { password: "wrong".into(), ..right.clone() };
+            for (options, code) in [(right, [1049, 1044]), (wrong, [1045, 1045])] {
+                let error = Client::login(run.address(), &options).map(drop).expect_err("no such schema");
+                assert!(code.contains(&error.code), "{error}");
+                assert_eq!(refusal(run.address(), &options), refusal(run.stage().set.primary.address(), &options));
+            }
+        });
+    }
+
+    fn a8_connection_attributes(stage) {
+        Trial::new(stage, "a8").run_proxied(|run| {
+            for size in [0, 10, 1000, 60_000] {
+                let mut options = run.options().clone();
+                options.attributes = vec![("_client_name".into(), "rolecall-tests".into()), ("filler".into(), "x".repeat(size))];
+                let mut client = Client::login(run.address(), &options).unwrap_or_else(|error| panic!("{size}: {error}"));
+                assert_eq!(client.run("select 1").value(), "1");
+            }
+            let mut options = run.options().clone();
+            options.attributes = vec![("filler".into(), "x".repeat(70_000))];
+            let mut client = Client::connect(run.address()).expect("a connection");
+            let greeting = client.read_greeting().expect("a greeting");
+            client.capabilities = options.capabilities | Capabilities::CONNECT_WITH_DB;
+            let response = client.response(&options, client.head(&options), &greeting).encode();
+            client.send_packet(&response);
+            let answer = client.stream.take_until_close().expect("a close");
+            assert!(answer.is_empty() || answer.get(4) == Some(&0xFF), "{answer:02x?}");
+            let mut other = run.another();
+            assert_eq!(other.run("select 1").value(), "1");
+        });
+    }
+
+    fn a9_e9_tls_and_its_versions(stage) {
+        Trial::new(stage, "a9").login(|options| options.tls = true).run(|run| {
+            run.run("select 1");
+            run.run("select repeat('a', 100000)");
+            assert_eq!(run.client.stream.tls_version().as_deref(), Some("TLSv1_3"));
+        });
+    }
+
+    fn a9_bytes_behind_the_tls_request_are_never_taken_for_inside(stage) {
+        Trial::new(stage, "a9_behind").run_proxied(|run| {
+            let options = run.options().clone();
+            let mut client = Client::connect(run.address()).expect("a connection");
+            let greeting = client.read_greeting().expect("a greeting");
+            client.capabilities = options.capabilities | Capabilities::SSL | Capabilities::CONNECT_WITH_DB;
+            let mut bytes = Vec::new();
+            let mut sequence = client.sequence;
+            rolecall_protocol::packet::put_packet(&mut bytes, &mut sequence, &client.head(&options).encode());
+            let response = client.response(&options, client.head(&options), &greeting).encode();
+            rolecall_protocol::packet::put_packet(&mut bytes, &mut sequence, &response);
+            client.send_raw(&bytes, true);
+            client.stream.shutdown(std::net::Shutdown::Write);
+            let answer = client.stream.take_until_close().expect("a close");
+            // A TLS alert or nothing, never a packet of a login.
+            assert!(answer.is_empty() || answer[0] == 0x15 || answer.get(4) == Some(&0xFF), "{answer:02x?}");
+        });
+    }
+
+    fn e9_garbage_where_tls_should_start(stage) {
+        for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0; 64], &[0x16, 3, 1, 0xFF, 0xFF, 1, 0, 0]] {
+            let mut client = Client::connect(stage.front()).expect("a connection");
+            client.read_greeting().expect("a greeting");
+            let options = LoginOptions::new("nobody", "");
+            client.capabilities = options.capabilities | Capabilities::SSL;
+            let head = client.head(&options).encode();
+            client.send_packet(&head);
+            client.send_raw(garbage, true);
+            client.stream.shutdown(std::net::Shutdown::Write);
+            let _ = client.stream.take_until_close().expect("a close");
+            stage.expect_no_panic();
+        }
+    }
+
+    fn a11_a_client_that_starts_with_native(stage) {
+        Trial::new(stage, "a11").login(|options| options.plugin = "mysql_native_password".into()).run(|run| {
+            run.run("select 1");
+        });
+    }
+
+    fn a11_a_client_that_starts_with_caching_sha2(stage) {
+        Trial::new(stage, "a11_sha2").login(|options| options.plugin = "caching_sha2_password".into()).run_proxied(|run| {
+            run.run("select 1");
+        });
+    }
+
+    fn a12_a13_a14_every_way_through_caching_sha2(stage) {
+        Trial::new(stage, "a12").login(|options| options.plugin = "caching_sha2_password".into()).run_proxied(|run| {
+            for tls in [false, true, false, true] {
+                let mut client = run.another_with(|options| options.tls = tls);
+                assert_eq!(client.run("select 1").value(), "1");
+                // The servers' caches are emptied; what the proxy knows is proven anew or believed.
+                run.stage().set.primary.run("flush privileges");
+            }
+        });
+    }
+
+    fn a16_accounts_without_a_password(stage) {
+        account(stage, "a16", "identified by ''");
+        for plugin in ["caching_sha2_password", "mysql_native_password"] {
+            for tls in [false, true] {
+                let mut options = LoginOptions::new("a16", "").plugin(plugin);
+                options.tls = tls;
+                let mut client = stage.proxy().login(&options);
+                assert_eq!(client.run("select 1").value(), "1");
+                options.password = "some".into();
+                assert!(refusal(stage.proxy().address(), &options).contains("1045"));
+            }
+        }
+        stage.set.primary.run("drop user a16@'%'");
+    }
+
+    fn a17_sha256_accounts(stage) {
+        if stage.flavour().is_mariadb() {
+            return; // It has no such plugin.
+        }
+        if stage.set.primary.try_run("create user a17@'%' identified with sha256_password by 'p'").error().is_some() {
+            return; // Nor has MySQL from 9.7 on.
+        }
+        stage.set.wait_until_replicated();
+        let mut options = LoginOptions::new("a17", "p");
+        options.tls = true;
+        match Client::login(stage.proxy().address(), &options) {
+            Ok(mut client) => assert_eq!(client.run("select 1").value(), "1"),
+            Err(error) => assert!([1251, 2059].contains(&error.code), "{error}"),
+        }
+        stage.set.primary.run("drop user a17@'%'");
+    }
+
+    fn a18_clear_passwords_only_inside_tls(stage) {
+        Trial::new(stage, "a18").run_proxied(|run| {
+            let mut options = run.options().clone().plugin("mysql_clear_password");
+            options.tls = true;
+            // Inside TLS the proxy may switch to a better way; either leads in.
+            let mut client = Client::login(run.address(), &options).expect("inside TLS");
+            assert_eq!(client.run("select 1").value(), "1");
+        });
+    }
+
+    fn a19_ed25519_accounts(stage) {
+        if !stage.flavour().is_mariadb() {
+            return; // MariaDB's own.
+        }
+        account(stage, "a19", "identified via ed25519 using password('p')");
+        for plugin in ["caching_sha2_password", "mysql_native_password"] {
+            let mut client = stage.proxy().login(&LoginOptions::new("a19", "p").plugin(plugin));
+            assert_eq!(client.run("select 1").value(), "1");
+        }
+        assert!(refusal(stage.proxy().address(), &LoginOptions::new("a19", "q")).contains("1045"));
+        stage.set.primary.run("drop user a19@'%'");
+    }
+
+    fn a4_a_client_without_plugins(stage) {
+        Trial::new(stage, "a4").run_proxied(|run| {
+            // Once the password is known, a native answer can be checked; else the refusal is clear.
+            let options = run.options().clone().without(Capabilities::PLUGIN_AUTH).plugin("mysql_native_password");
+            match Client::login(run.address(), &options) {
+                Ok(mut client) => assert_eq!(client.run("select 1").value(), "1"),
+                Err(error) => assert_eq!(error.code, 1251, "{error}"),
+            }
+        });
+    }
+
+    fn a24_wrong_users_and_passwords_get_the_servers_words(stage) {
+        let identified = stage.flavour().identified("p");
+        account(stage, "a24", &identified);
+        account(stage, "a24_locked", &format!("{identified} account lock"));
+        let direct = stage.set.primary.address();
+        for (user, password) in [("a24", "wrong"), ("a24", ""), ("a24_nobody", "p"), ("a24_locked", "p"), ("a24_locked", "wrong")] {
+            let mut options = LoginOptions::new(user, password);
+            if stage.flavour().is_mariadb() {
+                options.plugin = "mysql_native_password".into();
+            }
+            for _ in 0..2 {
+                assert_eq!(refusal(stage.front(), &options), refusal(direct, &options), "{user} {password:?}");
+            }
+        }
+        let mut client = Client::login(stage.front(), &LoginOptions::new("a24", "p")).expect("the right password");
+        client.run("select 1");
+        assert!(refusal(stage.front(), &LoginOptions::new("a24", "wrong")).contains("1045"));
+        stage.set.primary.run("drop user a24@'%', a24_locked@'%'");
+    }
+
+    fn a24_an_expired_password(stage) {
+        let identified = stage.flavour().identified("p");
+        account(stage, "a24_expired", &format!("{identified} password expire"));
+        let mut options = LoginOptions::new("a24_expired", "p").with(Capabilities::CAN_HANDLE_EXPIRED_PASSWORDS);
+        for can in [true, false] {
+            options.capabilities.set(Capabilities::CAN_HANDLE_EXPIRED_PASSWORDS, can);
+            let outcome = |address| match Client::login(address, &options) {
+                Ok(mut client) => client.query("select 1").code(),
+                Err(error) => error.code,
+            };
+            assert_eq!(outcome(stage.front()), outcome(stage.set.primary.address()), "{can}");
+        }
+        stage.set.primary.run("drop user a24_expired@'%'");
+    }
+
+    fn a24_unknown_users_take_as_long_as_wrong_passwords(stage) {
+        Trial::new(stage, "a24_time").run_proxied(|run| {
+            let median = |options: &LoginOptions| {
+                let mut times: Vec<Duration> = (0..15).map(|_| {
+                    let start = Instant::now();
+                    let _ = refusal(run.address(), options);
+                    start.elapsed()
+                }).collect();
+                times.sort_unstable();
+                times[7]
+            };
+            let wrong = median(&LoginOptions { password: "wrong".into(), ..run.options().clone() });
+            let unknown = median(&LoginOptions { user: "a24_nobody".into(), database: None, ..run.options().clone() });
+            println!("wrong password {wrong:?}, unknown user {unknown:?}");
+            assert!(unknown < wrong * 5 && wrong < unknown * 5, "wrong password {wrong:?}, unknown user {unknown:?}");
+        });
+    }
+}
