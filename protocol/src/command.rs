@@ -142,3 +142,24 @@ pub fn process_kill_id(payload: &[u8]) -> Option<u32> {
         _ => None,
     }
 }
+
+/// COM_INIT_DB's payload.
+#[must_use]
+pub fn init_db(schema: &[u8]) -> Vec<u8> {
+    [b"\x02", schema].concat()
+}
+
+/// COM_STMT_PREPARE's payload.
+#[must_use]
+pub fn stmt_prepare(sql: &[u8]) -> Vec<u8> {
+    [b"\x16", sql].concat()
+}
+
+/// COM_SET_OPTION's payload, which turns multi-statements on or off.
+#[must_use]
+pub fn set_option(multi_statements: bool) -> [u8; 3] {
+    [0x1B, u8::from(!multi_statements), 0]
+}
+
+/// COM_RESET_CONNECTION's payload.
+pub const RESET_CONNECTION: [u8; 1] = [0x1F];

@@ -19,6 +19,7 @@ pub struct Passage {
     end: PassageEnd,
     inside: usize,
     ending: bool,
+    continued: bool,
     done: bool,
     expected: SequenceId,
     lowered: u8,
@@ -29,7 +30,7 @@ impl Passage {
     /// From a packet that must have sequence id `first`; ids are lowered by `lowered` on their way.
     #[must_use]
     pub const fn new(end: PassageEnd, first: SequenceId, lowered: u8) -> Self {
-        Self { end, inside: 0, ending: false, done: false, expected: first, lowered, total: 0 }
+        Self { end, inside: 0, ending: false, continued: false, done: false, expected: first, lowered, total: 0 }
     }
 
     /// Whether the last packet has passed.
@@ -76,8 +77,10 @@ impl Passage {
             self.total += u64::from(header.length);
             self.ending = match self.end {
                 PassageEnd::LastPart => !header.is_continued(),
-                PassageEnd::EmptyPacket => header.length == 0,
+                // The empty packet behind one of the maximum length only ends that one's payload.
+                PassageEnd::EmptyPacket => header.length == 0 && !self.continued,
             };
+            self.continued = header.is_continued();
         }
     }
 }
@@ -86,6 +89,20 @@ impl Passage {
 mod tests {
     use super::*;
     use crate::packet::put_packet;
+
+    #[test]
+    fn q14_the_trailer_of_a_part_of_exactly_a_packet_does_not_end_the_file() {
+        let mut bytes = Vec::new();
+        let mut sequence = SequenceId(2);
+        put_packet(&mut bytes, &mut sequence, &vec![b'x'; crate::packet::MAX_PAYLOAD_LENGTH]);
+        let mut passage = Passage::new(PassageEnd::EmptyPacket, SequenceId(2), 0);
+        assert_eq!(passage.pass(&mut bytes), Ok(bytes.len()));
+        assert!(!passage.is_done());
+        let mut end = Vec::new();
+        put_packet(&mut end, &mut sequence, b"");
+        assert_eq!(passage.pass(&mut end), Ok(end.len()));
+        assert!(passage.is_done());
+    }
 
     #[test]
     fn q14_a_file_ends_with_its_empty_packet_at_any_split() {

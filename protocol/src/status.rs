@@ -2,6 +2,15 @@
 
 use bitflags::bitflags;
 
+impl StatusFlags {
+    /// The flags that tell of the session, not of one statement.
+    pub const OF_SESSION: Self = Self::IN_TRANS
+        .union(Self::AUTOCOMMIT)
+        .union(Self::NO_BACKSLASH_ESCAPES)
+        .union(Self::IN_TRANS_READONLY)
+        .union(Self::ANSI_QUOTES);
+}
+
 bitflags! {
     /// Source: MySQL Source Code Documentation, `SERVER_STATUS_flags_enum`.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

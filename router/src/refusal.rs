@@ -2,7 +2,11 @@
 //!
 //! Source: MySQL Error Message Reference; failover.md 1.
 
+use rolecall_protocol::StatusFlags;
+use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
+
+use crate::sql::Flavour;
 
 /// Whether `err` says that this server takes no writes: read-only, offline, a secondary, or shutting down. Error 1290 is
 /// generic, so its text is looked at (secure_file_priv gives 1290 as well).
@@ -18,6 +22,18 @@ pub fn refuses_writes(err: &ErrPacket) -> bool {
     }
 }
 
+/// What the client of an open transaction with this status is told in `err`'s place: a server that takes no writes at all
+/// says so first, but for the author of a READ ONLY transaction its own promise is the reason (trap B6: 1792).
+#[must_use]
+pub fn in_read_only_transaction(err: &ErrPacket, status: StatusFlags, flavour: Flavour) -> Option<ErrPacket> {
+    let text = match flavour {
+        Flavour::Mysql => "Cannot execute statement in a READ ONLY transaction.",
+        Flavour::Mariadb => "Cannot execute statement in a READ ONLY transaction",
+    };
+    (status.contains(StatusFlags::IN_TRANS_READONLY) && err.code == 1290 && refuses_writes(err))
+        .then(|| ErrPacket::new(ErrorCode::CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, text))
+}
+
 fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
@@ -25,7 +41,6 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rolecall_protocol::error_code::ErrorCode;
 
     #[test]
     fn error_1290_counts_only_with_its_read_only_text() {

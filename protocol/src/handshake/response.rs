@@ -49,7 +49,7 @@ pub struct HandshakeResponse {
     pub database: Option<Vec<u8>>,
     /// The client's authentication plugin.
     pub plugin: Option<Vec<u8>>,
-    /// Connection attributes as they came (pairs of string<lenenc>, checked), without their length.
+    /// Connection attributes as they came (pairs of `string<lenenc>`, checked), without their length.
     pub attributes: Vec<u8>,
     /// zstd level, 1..=22; 0 where not sent.
     pub zstd_level: u8,

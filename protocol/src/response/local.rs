@@ -14,6 +14,8 @@ pub struct LocalReply {
     pub metadata_flag: bool,
     /// The session's status.
     pub status: StatusFlags,
+    /// Number of warnings that an OK tells.
+    pub warnings: u16,
     /// The first packet's sequence id.
     pub sequence: SequenceId,
 }
@@ -23,7 +25,8 @@ impl LocalReply {
     #[must_use]
     pub fn ok(mut self) -> Vec<u8> {
         let mut payload = Vec::new();
-        OkPacket { status: self.status, ..OkPacket::default() }.put(&mut payload, self.capabilities);
+        OkPacket { status: self.status, warnings: self.warnings, ..OkPacket::default() }
+            .put(&mut payload, self.capabilities);
         self.framed(&payload)
     }
 

@@ -8,6 +8,7 @@ mod packets;
 mod scanner;
 #[cfg(test)]
 mod scanner_tests;
+pub mod text;
 
 pub use local::LocalReply;
 pub use packets::{EofPacket, ErrPacket, OkHeader, OkPacket};

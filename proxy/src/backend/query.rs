@@ -1,9 +1,11 @@
 //! The proxy's own statements: probes, the catalogue, trackers, KILL.
 
 use rolecall_protocol::ProtocolError;
+use rolecall_protocol::command;
 use rolecall_protocol::packet::SequenceId;
+use rolecall_protocol::response::text;
 use rolecall_protocol::response::{ErrPacket, OkPacket};
-use rolecall_protocol::statement::PrepareOk;
+use rolecall_protocol::statement::{PrepareOk, put_query};
 use rolecall_protocol::wire::Reader;
 use rolecall_router::session::Prefix;
 
@@ -16,8 +18,7 @@ const ANSWER_PACKET_LIMIT: usize = 16 * 1024 * 1024;
 /// An answer has at most this many rows.
 const ANSWER_ROW_LIMIT: usize = 200_000;
 
-/// One row of text values; None is NULL.
-pub type Row = Vec<Option<Vec<u8>>>;
+pub use rolecall_protocol::response::text::Row;
 
 /// The answer to one of the proxy's own statements.
 #[derive(Debug, Default)]
@@ -54,11 +55,7 @@ impl Connection {
     /// [`QueryError`].
     pub async fn query(&mut self, sql: &[u8]) -> Result<TextResult, QueryError> {
         let mut payload = Vec::with_capacity(sql.len() + 3);
-        payload.push(0x03); // COM_QUERY
-        if self.capabilities.contains(rolecall_protocol::Capabilities::QUERY_ATTRIBUTES) {
-            payload.extend_from_slice(&[0, 1]); // no parameters, one parameter set
-        }
-        payload.extend_from_slice(sql);
+        put_query(&mut payload, sql, self.capabilities);
         self.command(&payload).await
     }
 
@@ -69,8 +66,8 @@ impl Connection {
     pub async fn apply(&mut self, prefix: &Prefix) -> Result<TextResult, QueryError> {
         match prefix {
             Prefix::Set(sql) => self.query(sql).await,
-            Prefix::InitDb(schema) => self.command(&[b"\x02", schema.as_slice()].concat()).await,
-            Prefix::SetOption(on) => self.command(&[0x1B, u8::from(!on), 0]).await,
+            Prefix::InitDb(schema) => self.command(&command::init_db(schema)).await,
+            Prefix::SetOption(on) => self.command(&command::set_option(*on)).await,
         }
     }
 
@@ -80,7 +77,7 @@ impl Connection {
     /// [`QueryError`].
     pub async fn reset(&mut self) -> Result<TextResult, QueryError> {
         self.statements.clear();
-        self.command(&[0x1F]).await
+        self.command(&command::RESET_CONNECTION).await
     }
 
     /// COM_STMT_PREPARE of a statement that the client has prepared elsewhere.
@@ -92,7 +89,7 @@ impl Connection {
         let mut buffer = Buffer::borrow();
         self.transport.new_exchange();
         let mut exchange = Exchange::new(&mut self.transport, &mut buffer);
-        exchange.write(&[b"\x16", sql].concat()).await?;
+        exchange.write(&command::stmt_prepare(sql)).await?;
         exchange.sequence = SequenceId(1);
         let first = exchange.read(ANSWER_PACKET_LIMIT).await?;
         if first.first() == Some(&0xFF) {
@@ -134,7 +131,7 @@ impl Connection {
         let with_definitions = !metadata_flag || reader.is_empty() || reader.u8("metadata flag")? != 0;
         for _ in 0..if with_definitions { columns } else { 0 } {
             let definition = exchange.read(ANSWER_PACKET_LIMIT).await?;
-            result.columns.push(column_name(&definition)?);
+            result.columns.push(text::column_name(&definition)?);
         }
         loop {
             let packet = exchange.read(ANSWER_PACKET_LIMIT).await?;
@@ -147,30 +144,8 @@ impl Connection {
                 _ if result.rows.len() >= ANSWER_ROW_LIMIT => {
                     return Err(ProtocolError::TooLarge { what: "answer to the proxy's own statement" }.into());
                 }
-                _ => result.rows.push(text_row(&packet, columns)?),
+                _ => result.rows.push(text::row(&packet, columns)?),
             }
         }
     }
-}
-
-fn column_name(definition: &[u8]) -> Result<String, ProtocolError> {
-    let mut reader = Reader::new(definition);
-    for what in ["catalog", "schema", "table", "original table"] {
-        reader.bytes_lenenc(what)?;
-    }
-    Ok(String::from_utf8_lossy(reader.bytes_lenenc("column name")?).into_owned())
-}
-
-fn text_row(packet: &[u8], columns: u64) -> Result<Row, ProtocolError> {
-    let mut reader = Reader::new(packet);
-    let mut row = Row::new();
-    for _ in 0..columns {
-        if reader.rest().first() == Some(&0xFB) {
-            reader.u8("NULL")?;
-            row.push(None);
-        } else {
-            row.push(Some(reader.bytes_lenenc("value")?.to_vec()));
-        }
-    }
-    Ok(row)
 }

@@ -4,7 +4,7 @@ use rolecall_protocol::SequenceId;
 use rolecall_protocol::command::Command;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::packet::HEADER_LENGTH;
-use rolecall_protocol::response::{ErrPacket, ReplyKind};
+use rolecall_protocol::response::{ErrPacket, LocalReply, ReplyKind};
 use rolecall_router::command::statement_of;
 use rolecall_router::sql::Statement;
 use rolecall_router::topology::ServerId;
@@ -101,7 +101,8 @@ impl Session {
                 .run(buffer, taken, Job::new(Command::Ping, ReplyKind::Single, statement_of(Command::Ping)))
                 .await;
         }
-        let ok = self.local(SequenceId(1)).ok();
+        // PING keeps the warnings of the statement before it, and tells their number.
+        let ok = LocalReply { warnings: self.state.warnings(), ..self.local(SequenceId(1)) }.ok();
         self.send(&ok).await
     }
 

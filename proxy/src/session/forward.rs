@@ -202,11 +202,6 @@ impl Session {
     }
 
     fn reply_context(&self, link: &Connection, job: &Job) -> ReplyContext {
-        let kept = StatusFlags::IN_TRANS
-            | StatusFlags::AUTOCOMMIT
-            | StatusFlags::NO_BACKSLASH_ESCAPES
-            | StatusFlags::IN_TRANS_READONLY
-            | StatusFlags::ANSI_QUOTES;
         ReplyContext {
             server: link.capabilities,
             metadata_flag: link.has_metadata_flag(),
@@ -215,7 +210,7 @@ impl Session {
             local_file_allowed: self.capabilities.contains(Capabilities::LOCAL_FILES)
                 && job.statement.effects.intersects(Effects::LOCAL_FILE | Effects::UNKNOWN_ROUTINE),
             ids_may_jump: link.transport.is_compressed(),
-            status: self.state.status() & kept,
+            status: self.state.status() & StatusFlags::OF_SESSION,
             statement_id: job.statement_id,
         }
     }

@@ -132,6 +132,14 @@ impl Session {
         let existing = self.links.iter().position(|link| link.server.id == target);
         if let Some(at) = existing {
             let link = self.links.swap_remove(at);
+            // Nothing takes a connection's schema away but a new login.
+            let has_lost_schema = self.state.schema().is_empty() && !link.view.schema.is_empty();
+            if has_lost_schema && !tied {
+                link.transport.close().await;
+                self.publish_links();
+                let link = self.open_link(target).await?;
+                return self.bring_up_to_date(link).await;
+            }
             if !link.is_stale().await {
                 return self.bring_up_to_date(link).await;
             }

@@ -21,7 +21,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use rolecall_protocol::response::{ErrPacket, LocalReply};
-use rolecall_protocol::{Capabilities, SequenceId};
+use rolecall_protocol::{Capabilities, SequenceId, StatusFlags};
 use rolecall_router::decide::Mode;
 use rolecall_router::session::SessionState;
 
@@ -150,7 +150,8 @@ impl Session {
         LocalReply {
             capabilities: self.capabilities,
             metadata_flag: self.capabilities.contains(Capabilities::OPTIONAL_RESULTSET_METADATA),
-            status: self.state.status(),
+            status: self.state.status().intersection(StatusFlags::OF_SESSION),
+            warnings: 0,
             sequence,
         }
     }

@@ -8,7 +8,7 @@ use rolecall_protocol::packet::{HEADER_LENGTH, SequenceId, put_packet};
 use rolecall_protocol::response::{ErrPacket, ReplyKind};
 use rolecall_protocol::statement::{ExecuteRequest, StatementId, read_statement_id, rewrite_statement_id};
 use rolecall_router::session::Pins;
-use rolecall_router::sql::{Effects, Hint, Statement, classify};
+use rolecall_router::sql::{Effects, Flavour, Hint, Statement, classify};
 use rolecall_router::topology::ServerId;
 
 use super::dispatch::Job;
@@ -133,12 +133,15 @@ impl Session {
         let id = self.prepared.resolve(id);
         let capabilities = self.leg_capabilities();
         let Some(prepared) = self.prepared.by_id.get_mut(&id) else {
-            return Err(unknown_statement(id, "mysqld_stmt_execute"));
+            return Err(unknown_statement(id, "mysqld_stmt_execute", self.state.lexing().flavour));
         };
         let mut statement = prepared.statement;
         if command == Command::StmtExecute {
             match ExecuteRequest::read(payload, prepared.parameters, capabilities) {
                 Ok(request) => {
+                    if request.flags().wants_cursor() {
+                        statement = statement.tied();
+                    }
                     if let Some(types) = request.types() {
                         prepared.types = Some(types.into());
                     }
@@ -182,7 +185,7 @@ impl Session {
             _ => ("mysqld_stmt_reset", ReplyKind::Single),
         };
         let Some(prepared) = self.prepared.by_id.get_mut(&id) else {
-            return self.send_error(&unknown_statement(id, name)).await;
+            return self.send_error(&unknown_statement(id, name, self.state.lexing().flavour)).await;
         };
         let statement = Statement { effects: Effects::empty(), ..prepared.statement };
         let mut job = Job::new(command, kind, statement);
@@ -213,7 +216,7 @@ impl Session {
         let Ok(id) = read_statement_id(&buffer.filled()[HEADER_LENGTH..taken]) else { return Ok(None) };
         let id = self.prepared.resolve(id);
         let Some(prepared) = self.prepared.by_id.get(&id) else { return Ok(None) };
-        let mut job = Job::new(Command::StmtSendLongData, ReplyKind::Nothing, prepared.statement);
+        let mut job = Job::new(Command::StmtSendLongData, ReplyKind::Nothing, prepared.statement.tied());
         job.statement_id = id;
         job.at = prepared.long_data.or(if prepared.sql.is_none() { prepared.last } else { None });
         let Ok(target) = self.target_of(&job, &mut Hold::default(), buffer).await? else {
@@ -274,11 +277,11 @@ impl Session {
         if job.statement_id == 0 || job.command == Command::StmtPrepare {
             return Ok(None);
         }
-        let capabilities = self.leg_capabilities();
+        let (capabilities, flavour) = (self.leg_capabilities(), self.state.lexing().flavour);
         let Some(prepared) = self.prepared.by_id.get_mut(&job.statement_id) else { return Ok(None) };
         let known = match link.statements.get(&job.statement_id) {
             Some(known) => *known,
-            None => prepare_again(link, job.statement_id, prepared).await?,
+            None => prepare_again(link, job.statement_id, prepared, flavour).await?,
         };
         let payload = &mut buffer.filled_mut()[HEADER_LENGTH..taken];
         rewrite_statement_id(payload, StatementId(known.id)).map_err(|_| LinkError::Refused(malformed()))?;
@@ -359,9 +362,14 @@ impl Session {
     }
 }
 
-async fn prepare_again(link: &mut Connection, id: u32, prepared: &Prepared) -> Result<BackendStatement, LinkError> {
+async fn prepare_again(
+    link: &mut Connection,
+    id: u32,
+    prepared: &Prepared,
+    flavour: Flavour,
+) -> Result<BackendStatement, LinkError> {
     let Some(sql) = &prepared.sql else {
-        return Err(LinkError::Refused(unknown_statement(id, "mysqld_stmt_execute")));
+        return Err(LinkError::Refused(unknown_statement(id, "mysqld_stmt_execute", flavour)));
     };
     let ok = link.prepare(sql).await.map_err(|error| match error {
         QueryError::Refused(err) => LinkError::Refused(err),
@@ -376,7 +384,9 @@ fn malformed() -> ErrPacket {
     ErrPacket::new(ErrorCode::MALFORMED_PACKET, "Malformed communication packet")
 }
 
-fn unknown_statement(id: u32, function: &str) -> ErrPacket {
+fn unknown_statement(id: u32, function: &str, flavour: Flavour) -> ErrPacket {
+    // MySQL 9.7 checks all commands in one function; MariaDB names the command's own.
+    let function = if flavour == Flavour::Mysql { "mysql_stmt_precheck" } else { function };
     ErrPacket::new(
         ErrorCode::UNKNOWN_STMT_HANDLER,
         format!("Unknown prepared statement handler ({id}) given to {function}"),

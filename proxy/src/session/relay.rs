@@ -4,6 +4,7 @@ use rolecall_protocol::packet::{SequenceId, put_packet};
 use rolecall_protocol::response::{EofPacket, ErrPacket, OkHeader, OkPacket, ReplyScanner, Then};
 use rolecall_protocol::statement::PrepareOk;
 use rolecall_protocol::{Capabilities, ProtocolError, StatusFlags};
+use rolecall_router::refusal::in_read_only_transaction;
 use rolecall_router::session::{Pins, SessionState, View};
 use rolecall_router::sql::Statement;
 use rolecall_router::topology::ServerId;
@@ -88,7 +89,10 @@ impl Relay<'_> {
                 Then::Ok { ok, length, sequence } => self.ok(reply, &mut at, ok, length, sequence)?,
                 Then::Err { err, length, sequence } => {
                     self.state.observe_err(self.server, self.statement);
-                    if self.scanner.raised() == 0 {
+                    let instead = in_read_only_transaction(&err, self.state.status(), self.state.lexing().flavour);
+                    let rewritten = instead.is_some();
+                    let err = instead.unwrap_or(err);
+                    if self.scanner.raised() == 0 && !rewritten {
                         at += length;
                     } else {
                         self.take_over(reply, &mut at);

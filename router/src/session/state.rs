@@ -18,6 +18,7 @@ pub struct SessionState {
     multi_statements: Option<bool>,
     revision: u64,
     status: StatusFlags,
+    warnings: u16,
     pins: Pins,
     holder: Option<ServerId>,
     transaction: Option<ServerId>,
@@ -46,6 +47,7 @@ impl SessionState {
             multi_statements: None,
             revision: 0,
             status,
+            warnings: 0,
             pins: Pins::empty(),
             holder: None,
             transaction: None,
@@ -86,6 +88,12 @@ impl SessionState {
     #[must_use]
     pub const fn status(&self) -> StatusFlags {
         self.status
+    }
+
+    /// Warnings of the last statement, as its OK told.
+    #[must_use]
+    pub const fn warnings(&self) -> u16 {
+        self.warnings
     }
 
     /// Why the session cannot leave its connection; empty when it can.
@@ -205,7 +213,8 @@ impl SessionState {
         statement: &Statement,
     ) -> Result<Observed, ProtocolError> {
         self.last = Some(server);
-        self.status = ok.status;
+        self.observe_status(view, ok.status);
+        self.warnings = ok.warnings;
         self.transaction = ok.status.contains(StatusFlags::IN_TRANS).then_some(server);
         self.uncertain = None;
         if ok.state_changes.is_empty() && statement.effects.is_empty() {
@@ -218,6 +227,23 @@ impl SessionState {
             self.pin(Pins::UNEXPLAINED, server);
         }
         Ok(Observed { pinned: self.pins - before })
+    }
+
+    /// Status flags decide over trackers: autocommit and the loss of the schema are told by them where trackers are
+    /// silent (MariaDB's `SET @@autocommit`, DROP DATABASE on both).
+    fn observe_status(&mut self, view: &mut View, status: StatusFlags) {
+        if (status ^ self.status).contains(StatusFlags::AUTOCOMMIT) {
+            let value: &[u8] = if status.contains(StatusFlags::AUTOCOMMIT) { b"ON" } else { b"OFF" };
+            self.variables.insert((*b"autocommit").into(), value.into());
+            view.variables.insert((*b"autocommit").into(), value.into());
+            self.bump(view);
+        }
+        if status.contains(StatusFlags::DB_DROPPED) && !self.schema.is_empty() {
+            self.schema.clear();
+            view.schema.clear();
+            self.bump(view);
+        }
+        self.status = status;
     }
 
     /// The statement ended in an error, which tells neither status nor state (sessions.md 1): until the next OK the

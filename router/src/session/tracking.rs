@@ -1,8 +1,8 @@
 //! Which session-state changes the proxy asks servers for, and which of them a client is shown.
 
-use rolecall_protocol::Capabilities;
 use rolecall_protocol::response::{OkHeader, OkPacket};
 use rolecall_protocol::session_track::SessionStateChange;
+use rolecall_protocol::{Capabilities, StatusFlags};
 
 use crate::sql::Flavour;
 
@@ -80,9 +80,10 @@ impl ClientTracking {
             return false;
         }
         if !client.contains(Capabilities::SESSION_TRACK) {
-            return ok.state_changes.is_empty();
+            return !ok.status.contains(StatusFlags::SESSION_STATE_CHANGED);
         }
-        self.everything || ok.state_changes.is_empty()
+        // A server may set the flag with nothing behind it: what the proxy asked for was not worth telling.
+        self.everything || !ok.status.contains(StatusFlags::SESSION_STATE_CHANGED)
     }
 
     /// Drops the changes that the client did not ask for.

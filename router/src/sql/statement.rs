@@ -155,6 +155,13 @@ pub struct Statement {
 }
 
 impl Statement {
+    /// The same statement, run in a way that ties the session to its server (a cursor, parameter data sent ahead): at the
+    /// primary, since writes must be able to follow it there.
+    #[must_use]
+    pub const fn tied(self) -> Self {
+        Self { access: Access::Primary, ..self }
+    }
+
     /// What is not understood: to the primary, with everything possible assumed.
     #[must_use]
     pub const fn unknown(why: &'static str) -> Self {

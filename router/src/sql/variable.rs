@@ -5,6 +5,8 @@
 pub(super) enum Read {
     /// The outcome of the previous statement.
     Previous,
+    /// The last insert id.
+    LastInsertId,
     /// The connection's id.
     ConnectionId,
     /// A value that may differ from server to server.
@@ -13,8 +15,10 @@ pub(super) enum Read {
 
 /// What reading `@@name` asks for.
 pub(super) fn read(name: &[u8]) -> Read {
-    const PREVIOUS: [&[u8]; 4] = [b"identity", b"last_insert_id", b"warning_count", b"error_count"];
-    if is_one_of(name, &PREVIOUS) {
+    const PREVIOUS: [&[u8]; 2] = [b"warning_count", b"error_count"];
+    if is_one_of(name, &[b"identity", b"last_insert_id"]) {
+        Read::LastInsertId
+    } else if is_one_of(name, &PREVIOUS) {
         Read::Previous
     } else if name.eq_ignore_ascii_case(b"pseudo_thread_id") {
         Read::ConnectionId

@@ -61,7 +61,7 @@ pub struct Login {
     pub mariadb: MariadbCapabilities,
     /// Collation id of the connection.
     pub collation: u16,
-    /// Connection attributes: pairs of string<lenenc>, encoded.
+    /// Connection attributes: pairs of `string<lenenc>`, encoded.
     pub attributes: Vec<u8>,
     /// zstd level where ZSTD_COMPRESSION_ALGORITHM is wanted.
     pub zstd_level: u8,

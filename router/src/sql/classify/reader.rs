@@ -186,6 +186,12 @@ impl<'a> Reader<'a> {
             .leaves(Effects::UNKNOWN_ROUTINE, "calls a function that is neither built in nor known to be harmless");
     }
 
+    /// The primary's connection has it: reads on replicas in between do not change it (trap C15).
+    fn last_insert_id(&mut self) {
+        self.verdict.effects |= Effects::ASKS_PREVIOUS;
+        self.verdict.raise(Access::Primary, "asks for the last insert id");
+    }
+
     /// Whether `(` follows the name that ended at `end` in the way that the words of the grammar demand.
     fn is_tight(&self, end: usize) -> bool {
         let gap = &self.sql[end..self.ahead.start];
@@ -207,7 +213,7 @@ impl<'a> Reader<'a> {
                     self.verdict
                         .leaves(Effects::OPAQUE_STATE, "LAST_INSERT_ID(expr) changes what the connection tells");
                 } else {
-                    self.verdict.raise(Access::Previous, "asks for the last insert id");
+                    self.last_insert_id();
                 }
             }
             Class::TakesLock => self.verdict.leaves(Effects::NAMED_LOCK, "takes a named lock"),
@@ -263,6 +269,7 @@ impl<'a> Reader<'a> {
             name = self.next().text;
         }
         match variable::read(name) {
+            variable::Read::LastInsertId => self.last_insert_id(),
             variable::Read::Previous => self.verdict.raise(Access::Previous, "asks about the previous statement"),
             variable::Read::ConnectionId => {
                 self.verdict.effects |= Effects::CONNECTION_ID;
