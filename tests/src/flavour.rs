@@ -12,6 +12,19 @@ pub enum Flavour {
 }
 
 impl Flavour {
+    /// The MariaDB that tests run against: 11.8, or 10.11 where `ROLECALL_TESTS_MARIADB` is 10.11.
+    ///
+    /// # Panics
+    /// Where it is anything else.
+    #[must_use]
+    pub fn mariadb() -> Self {
+        match std::env::var("ROLECALL_TESTS_MARIADB").as_deref() {
+            Err(_) | Ok("" | "11.8") => Self::Mariadb11,
+            Ok("10.11") => Self::Mariadb10,
+            Ok(other) => panic!("ROLECALL_TESTS_MARIADB={other}: 10.11 and 11.8 are installed"),
+        }
+    }
+
     /// Whether this is one of MariaDB's.
     #[must_use]
     pub const fn is_mariadb(self) -> bool {

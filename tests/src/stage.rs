@@ -24,8 +24,7 @@ impl Stage {
     #[must_use]
     pub fn mariadb() -> Arc<Self> {
         static STAGE: OnceLock<Arc<Stage>> = OnceLock::new();
-        let old = std::env::var_os("ROLECALL_TESTS_MARIADB").is_some_and(|version| version == "10.11");
-        STAGE.get_or_init(|| Self::start(if old { Flavour::Mariadb10 } else { Flavour::Mariadb11 })).clone()
+        STAGE.get_or_init(|| Self::start(Flavour::mariadb())).clone()
     }
 
     fn start(flavour: Flavour) -> Arc<Self> {
