@@ -59,8 +59,10 @@ pub struct ListenerProfile {
 pub enum Phase {
     /// Serving.
     Running,
-    /// No new sessions; sessions end at their next safe point, and at this time at the latest.
-    Draining(Instant),
+    /// No new sessions; sessions end at their next safe point.
+    Draining,
+    /// The deadline has passed: idle sessions end wherever they are, and what still runs is cut off.
+    Ending,
 }
 
 /// What all workers share.

@@ -33,7 +33,7 @@ pub use known::judge;
 pub use kubernetes::{Kubernetes, NAMESPACE};
 pub use ports::free_port;
 pub use process::GuardedProcess;
-pub use proxy::{Proxy, ProxyOptions};
+pub use proxy::{Proxy, ProxyOptions, binary};
 pub use replica_set::ReplicaSet;
 pub use server::{Server, ServerOptions};
 pub use stage::Stage;

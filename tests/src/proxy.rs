@@ -1,6 +1,8 @@
 //! The `rolecall` binary in front of servers.
 
+use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -23,7 +25,9 @@ pub struct ProxyOptions {
 pub struct Proxy {
     address: SocketAddr,
     admin: SocketAddr,
-    log: PathBuf,
+    folder: PathBuf,
+    // Open all the time: at the process's end its folder goes.
+    log: File,
     process: GuardedProcess,
 }
 
@@ -66,9 +70,10 @@ impl Proxy {
         ];
         arguments.extend(options.backends.iter().map(|backend| format!("--backend={backend}")));
         arguments.extend(options.more.iter().cloned());
-        let log = folder.join("log");
-        let process = GuardedProcess::start(&binary(), &arguments, &log, &folder);
-        let proxy = Self { address, admin, log, process };
+        let path = folder.join("log");
+        let log = File::options().read(true).write(true).create(true).truncate(true).open(&path).expect("writable");
+        let process = GuardedProcess::start(&binary(), &arguments, &path, &folder);
+        let proxy = Self { address, admin, folder, log, process };
         proxy.wait_until_ready().then_some(proxy)
     }
 
@@ -106,7 +111,27 @@ impl Proxy {
     /// All of its log.
     #[must_use]
     pub fn log(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+        let mut bytes = vec![0; self.log.metadata().map_or(0, |metadata| metadata.len() as usize)];
+        let count = self.log.read_at(&mut bytes, 0).unwrap_or(0);
+        String::from_utf8_lossy(&bytes[..count]).into_owned()
+    }
+
+    /// Waits until its log has a line with `text`.
+    ///
+    /// # Panics
+    /// Where there is none within 20 s.
+    pub fn wait_for_log(&self, text: &str) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !self.log().contains(text) {
+            assert!(Instant::now() < deadline, "nothing of {text:?} in the log:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Its configuration file; what stands there first is the harness's own.
+    #[must_use]
+    pub fn configuration(&self) -> PathBuf {
+        self.folder.join("rolecall.yaml")
     }
 
     /// Checks that nothing in it has panicked.
@@ -165,24 +190,33 @@ impl Proxy {
 
     /// Ends it by SIGTERM; its exit status and its log.
     #[must_use]
-    pub fn stop(mut self) -> (Option<i32>, String) {
-        // The folder goes with the process: read the log while it is open.
-        let log = std::fs::File::open(&self.log);
+    pub fn stop(self) -> (Option<i32>, String) {
         self.process.signal("TERM");
-        let status = self.process.wait();
-        let mut text = String::new();
-        if let Ok(mut log) = log {
-            use std::io::Read;
-            let mut bytes = Vec::new();
-            let _ = log.read_to_end(&mut bytes);
-            text = String::from_utf8_lossy(&bytes).into_owned();
+        self.wait()
+    }
+
+    /// Waits for its end; its exit status and its log.
+    ///
+    /// # Panics
+    /// Where it still runs after 40 s.
+    #[must_use]
+    pub fn wait(mut self) -> (Option<i32>, String) {
+        let deadline = Instant::now() + Duration::from_secs(40);
+        while self.process.is_running() {
+            assert!(Instant::now() < deadline, "the proxy does not end:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
         }
-        (status, text)
+        let status = self.process.wait();
+        (status, self.log())
     }
 }
 
-/// The binary: `ROLECALL_BIN`, or what this build has made.
-fn binary() -> PathBuf {
+/// The proxy's program: `ROLECALL_BIN`, or what this build has made.
+///
+/// # Panics
+/// Where it was not built.
+#[must_use]
+pub fn binary() -> PathBuf {
     if let Some(binary) = std::env::var_os("ROLECALL_BIN") {
         return binary.into();
     }

@@ -56,7 +56,7 @@ impl State {
     /// primary alone does not make it unready, or all proxies would drop out at once and reads with them.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        let draining = matches!(*self.phase.borrow(), Phase::Draining(_));
+        let draining = *self.phase.borrow() != Phase::Running;
         readiness(&self.topology.load(), &self.topology.observed(), draining)
     }
 

@@ -148,7 +148,14 @@ impl Acceptor {
             match self.next().await {
                 Ok((socket, peer)) => self.hand_over(socket, peer, workers, shared, process),
                 Err(error) => {
-                    tracing::error!(address = %self.address, %error, "accepting a client failed");
+                    let hint = match rustix::io::Errno::from_io_error(&error) {
+                        Some(rustix::io::Errno::MFILE) => {
+                            ": raise RLIMIT_NOFILE (ulimit -n), or lower limits.max_sessions"
+                        }
+                        Some(rustix::io::Errno::NFILE) => ": raise the system's fs.file-max",
+                        _ => "",
+                    };
+                    tracing::error!(address = %self.address, %error, "accepting a client failed{hint}");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

@@ -11,7 +11,6 @@ mod compose;
 mod limits;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -82,7 +81,7 @@ impl App {
     }
 
     /// Accepts clients until a signal says to stop, then drains: no new clients, statements under way end, sessions leave
-    /// at their next safe point, and at the deadline whatever is left is cut off.
+    /// at their next safe point, and at the deadline, or at a second signal, whatever is left is cut off.
     async fn serve(self) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
@@ -106,11 +105,27 @@ impl App {
             "draining: no new clients, open statements end"
         );
         drop(self.acceptors);
-        let _ = self.phase.send(Phase::Draining(Instant::now() + deadline));
+        let _ = self.phase.send(Phase::Draining);
         let workers = self.workers;
-        tokio::task::spawn_blocking(move || workers.into_iter().for_each(WorkerHandle::join))
-            .await
-            .context("waiting for workers")?;
+        let mut ended = tokio::task::spawn_blocking(move || workers.into_iter().for_each(WorkerHandle::join));
+        let drained = tokio::select! {
+            ended = &mut ended => Some(ended),
+            () = tokio::time::sleep(deadline) => None,
+            _ = terminate.recv() => None,
+            _ = interrupt.recv() => None,
+        };
+        let ended = match drained {
+            Some(ended) => ended,
+            None => {
+                tracing::warn!(
+                    sessions = self.shared.sessions.count(),
+                    "ending now: the deadline is over, or a second signal came"
+                );
+                let _ = self.phase.send(Phase::Ending);
+                ended.await
+            }
+        };
+        ended.context("waiting for workers")?;
         tracing::info!("stopped");
         Ok(())
     }

@@ -126,9 +126,13 @@ impl Session {
         }
     }
 
-    /// A draining process lets a session go at a point where nothing is open.
+    /// A draining process lets a session go at a point where nothing is open, and at its deadline wherever it is.
     fn may_leave(&self, phase: Phase) -> bool {
-        matches!(phase, Phase::Draining(_)) && self.state.tied_to().is_none()
+        match phase {
+            Phase::Running => false,
+            Phase::Draining => self.state.tied_to().is_none(),
+            Phase::Ending => true,
+        }
     }
 
     /// Serves what has been read, until nothing is left.

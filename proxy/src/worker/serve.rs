@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
@@ -26,6 +27,8 @@ use crate::transport::Transport;
 
 /// Accepted sockets that may wait for a worker.
 const BACKLOG: usize = 1024;
+/// What idle sessions have, at the end of the process, to tell their clients.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// An accepted socket on its way to a worker. It is still registered with nobody's runtime.
 #[derive(Debug)]
@@ -107,23 +110,29 @@ pub fn spawn(index: usize, shared: Arc<Shared>, metrics: Arc<WorkerMetrics>) -> 
 async fn serve(worker: Rc<Worker>, mut assignments: mpsc::Receiver<Assignment>, count: Arc<AtomicU32>) {
     let mut sessions = JoinSet::new();
     let mut phase = worker.shared.phase.clone();
-    let deadline = loop {
+    while *phase.borrow_and_update() == Phase::Running {
         tokio::select! {
             Some(assignment) = assignments.recv() => {
                 let guard = Counted::new(&count, &worker.metrics);
                 sessions.spawn_local(run_session(Rc::clone(&worker), assignment, guard));
             }
             Some(_) = sessions.join_next(), if !sessions.is_empty() => {}
-            _ = phase.changed() => {
-                if let Phase::Draining(deadline) = *phase.borrow_and_update() {
-                    break deadline;
-                }
-            }
+            _ = phase.changed() => {}
         }
+    }
+    let out_of_time = async {
+        // An error means that the process' own part is gone, which ends sessions as well.
+        let _ = phase.wait_for(|phase| *phase == Phase::Ending).await;
+        tokio::time::sleep(LAST_WORDS).await;
     };
     let all_ended = async { while sessions.join_next().await.is_some() {} };
-    if tokio::time::timeout_at(deadline.into(), all_ended).await.is_err() {
-        tracing::warn!(left = sessions.len(), "sessions did not end before the shutdown deadline: they are cut off");
+    let cut_off = tokio::select! {
+        biased;
+        () = all_ended => false,
+        () = out_of_time => true,
+    };
+    if cut_off {
+        tracing::warn!(left = sessions.len(), "sessions that did not end before the shutdown deadline are cut off");
     }
 }
 

@@ -1,0 +1,8 @@
+//! The proxy as a process: its end, its limits, its memory, its configuration while it runs.
+
+#[path = "operation/front.rs"]
+mod front;
+#[path = "operation/limits.rs"]
+mod limits;
+#[path = "operation/shutdown.rs"]
+mod shutdown;
