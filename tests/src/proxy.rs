@@ -17,6 +17,8 @@ pub struct ProxyOptions {
     pub backends: Vec<SocketAddr>,
     /// YAML that is appended to its configuration.
     pub configuration: String,
+    /// What its listener has besides its address, such as `tls: {…}`.
+    pub listener: Option<String>,
     /// More options for its command line.
     pub more: Vec<String>,
 }
@@ -57,17 +59,21 @@ impl Proxy {
         let password_file = folder.join("monitor-password");
         std::fs::write(&password_file, Server::PASSWORD).expect("the folder is writable");
         let configuration = folder.join("rolecall.yaml");
-        std::fs::write(&configuration, format!("{CONFIGURATION}{}", options.configuration)).expect("writable");
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port(Ipv4Addr::LOCALHOST)));
         let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port(Ipv4Addr::LOCALHOST)));
         let mut arguments = vec![
             "proxy".to_owned(),
             format!("--config={}", configuration.display()),
-            format!("--listen={address}"),
             format!("--admin={admin}"),
             "--monitor-user=monitor".to_owned(),
             format!("--monitor-password-file={}", password_file.display()),
         ];
+        let mut text = format!("{CONFIGURATION}{}", options.configuration);
+        match &options.listener {
+            Some(more) => text.push_str(&format!("listeners: [{{address: '{address}', {more}}}]\n")),
+            None => arguments.push(format!("--listen={address}")),
+        }
+        std::fs::write(&configuration, text).expect("writable");
         arguments.extend(options.backends.iter().map(|backend| format!("--backend={backend}")));
         arguments.extend(options.more.iter().cloned());
         let path = folder.join("log");

@@ -4,5 +4,7 @@
 mod front;
 #[path = "operation/limits.rs"]
 mod limits;
+#[path = "operation/reload.rs"]
+mod reload;
 #[path = "operation/shutdown.rs"]
 mod shutdown;

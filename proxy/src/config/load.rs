@@ -43,7 +43,7 @@ impl Loader {
             Err(why) => {
                 let message = format!("cannot read it: {why}: name a file that the proxy may read by --config");
                 let list = vec![Mistake::new(Place::Nowhere, "", message)];
-                Err(Mistakes { file: Some(file.display().to_string()), list })
+                Err(Mistakes { file: Some(file.display().to_string()), list, files: vec![file.clone()] })
             }
         }
     }
@@ -55,12 +55,14 @@ impl Loader {
         let config = self.read(text, &mut check);
         match config {
             Some(config) if check.mistakes.is_empty() => Ok(config),
-            _ => {
+            incomplete => {
+                // Validation hands the names of the files over to what it makes.
+                let files = incomplete.map_or(check.files, |config| config.files);
                 let file = file.map(|file| file.display().to_string());
                 // Flags come last: Place orders lines in front of them.
                 check.mistakes.sort();
                 check.mistakes.dedup();
-                Err(Mistakes { file, list: check.mistakes })
+                Err(Mistakes { file, list: check.mistakes, files })
             }
         }
     }

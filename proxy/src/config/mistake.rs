@@ -1,6 +1,7 @@
 //! What is wrong with a configuration, where it stands, and what to write instead.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -37,6 +38,8 @@ pub struct Mistakes {
     pub file: Option<String>,
     /// The mistakes.
     pub list: Vec<Mistake>,
+    /// Every file that was asked for, readable or not.
+    pub files: Vec<PathBuf>,
 }
 
 impl std::error::Error for Mistakes {}

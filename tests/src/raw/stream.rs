@@ -76,6 +76,13 @@ impl Stream {
         self.tls.as_ref()?.conn.protocol_version().map(|version| format!("{version:?}"))
     }
 
+    /// The certificate that the peer has shown, in DER form.
+    #[must_use]
+    pub fn peer_certificate(&self) -> Option<Vec<u8>> {
+        let certificates = self.tls.as_ref()?.conn.peer_certificates()?;
+        certificates.first().map(|certificate| certificate.to_vec())
+    }
+
     /// Compresses from now on.
     pub fn start_compression(&mut self, algorithm: Algorithm) {
         self.compression = Some(CompressedLeg::new(algorithm));
