@@ -4,6 +4,8 @@
 mod front;
 #[path = "operation/limits.rs"]
 mod limits;
+#[path = "operation/memory.rs"]
+mod memory;
 #[path = "operation/reload.rs"]
 mod reload;
 #[path = "operation/shutdown.rs"]

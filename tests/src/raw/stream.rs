@@ -51,6 +51,16 @@ impl Stream {
         &self.socket
     }
 
+    /// The plain socket alone.
+    ///
+    /// # Panics
+    /// Where TLS or compression was started.
+    #[must_use]
+    pub fn into_socket(self) -> TcpStream {
+        assert!(self.tls.is_none() && self.compression.is_none(), "there is more than a socket");
+        self.socket
+    }
+
     /// Starts TLS.
     ///
     /// # Errors
