@@ -72,7 +72,8 @@ impl Session {
     /// COM_STMT_PREPARE.
     pub(super) async fn prepare(&mut self, buffer: &mut Buffer, taken: usize) -> Result<(), CloseReason> {
         let sql = &buffer.filled()[HEADER_LENGTH + 1..taken];
-        let statement = classify(sql, self.state.lexing(), &self.worker.shared.catalogue.load());
+        let statement =
+            classify(sql, self.state.lexing(), &self.worker.shared.catalogue.load()).in_schema(self.state.schema());
         let sql = Some(sql.into());
         match self.prepare_job(sql, statement).await? {
             Some(job) => self.run(buffer, taken, job).await,

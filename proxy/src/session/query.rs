@@ -9,7 +9,7 @@ use rolecall_protocol::packet::HEADER_LENGTH;
 use rolecall_protocol::response::{ErrPacket, ReplyKind};
 use rolecall_protocol::statement::QueryRequest;
 use rolecall_router::command::is_repeatable;
-use rolecall_router::sql::{Effects, Hint, Verb, bare_connection_id, classify};
+use rolecall_router::sql::{Effects, Hint, Statement, Verb, bare_connection_id, classify, names_collation};
 use rolecall_router::topology::{Primary, ServerId};
 
 use super::dispatch::Job;
@@ -33,7 +33,8 @@ impl Session {
             Err(error) => return self.malformed(&error).await,
         };
         let sql = request.sql();
-        let mut statement = classify(sql, self.state.lexing(), &self.worker.shared.catalogue.load());
+        let mut statement =
+            classify(sql, self.state.lexing(), &self.worker.shared.catalogue.load()).in_schema(self.state.schema());
         if statement.verb == Verb::Unknown {
             self.worker.metrics.unknown(&statement);
         }
@@ -50,7 +51,29 @@ impl Session {
             let reply = self.local(SequenceId(1)).unsigned(column, u64::from(self.handle.id));
             return self.send(&reply).await;
         }
+        if statement.effects.contains(Effects::SETS_COLLATION)
+            && let Some(collation) = names_collation(sql, self.state.lexing()).map(<[u8]>::to_vec)
+        {
+            statement.effects.remove(Effects::SETS_COLLATION);
+            return self.set_names(buffer, taken, statement, &collation).await;
+        }
         self.run(buffer, taken, Job::new(Command::Query, ReplyKind::Results, statement)).await
+    }
+
+    /// SET NAMES … COLLATE: forwarded to one server, noted for the others.
+    async fn set_names(
+        &mut self,
+        buffer: &mut Buffer,
+        taken: usize,
+        statement: Statement,
+        collation: &[u8],
+    ) -> Result<(), CloseReason> {
+        let job = Job::new(Command::Query, ReplyKind::Results, statement);
+        let accepted = self.run_observed(buffer, taken, job).await?;
+        if let Some(link) = self.links.iter_mut().find(|link| Some(link.server.id) == accepted) {
+            self.state.set_collation(&mut link.view, collation);
+        }
+        Ok(())
     }
 
     /// Runs a job whose bytes are the first `taken` of `buffer`.

@@ -88,7 +88,7 @@ impl Relay<'_> {
                 Then::Prepared(prepared) => self.outcome.prepared = Some(prepared),
                 Then::Ok { ok, length, sequence } => self.ok(reply, &mut at, ok, length, sequence)?,
                 Then::Err { err, length, sequence } => {
-                    self.state.observe_err(self.server, self.statement);
+                    self.state.observe_err(self.server, self.statement, &err);
                     let instead = in_read_only_transaction(&err, self.state.status(), self.state.lexing().flavour);
                     let rewritten = instead.is_some();
                     let err = instead.unwrap_or(err);

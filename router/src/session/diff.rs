@@ -13,6 +13,11 @@ pub enum Prefix {
     SetOption(bool),
 }
 
+/// Setting the connection's character set sets its collation, too, to the character set's default, which no tracker tells:
+/// the two are compared and set together. An empty collation stands for that default.
+pub(super) const PAIR: [&[u8]; 2] = [b"character_set_connection", COLLATION];
+pub(super) const COLLATION: &[u8] = b"collation_connection";
+
 /// What `view`'s connection must be told to be as `session` is. Empty in the common case, which costs one comparison.
 #[must_use]
 pub fn diff(session: &SessionState, view: &View) -> Vec<Prefix> {
@@ -24,8 +29,14 @@ pub fn diff(session: &SessionState, view: &View) -> Vec<Prefix> {
         prefixes.push(Prefix::InitDb(session.schema().to_vec()));
     }
     let mut set = Vec::new();
+    let same_collation = PAIR.iter().all(|name| view.variables.get(*name) == session.variables().get(*name));
     for (name, value) in session.variables() {
-        if view.variables.get(name) != Some(value) {
+        let same = if PAIR.contains(&&**name) {
+            same_collation || (**name == *COLLATION && value.is_empty())
+        } else {
+            view.variables.get(name) == Some(value)
+        };
+        if !same {
             set.extend_from_slice(if set.is_empty() { b"SET " } else { b"," });
             put_assignment(&mut set, name, value);
         }

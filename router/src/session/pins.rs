@@ -49,7 +49,7 @@ impl Pins {
     /// What a statement may leave behind, from its text.
     #[must_use]
     pub fn from_effects(effects: Effects) -> Self {
-        const BY_EFFECT: [(Effects, Pins); 10] = [
+        const BY_EFFECT: [(Effects, Pins); 11] = [
             (Effects::USER_VARIABLES, Pins::USER_VARIABLE),
             (Effects::TEMPORARY_TABLE, Pins::TEMPORARY_TABLE),
             (Effects::NAMED_LOCK, Pins::NAMED_LOCK),
@@ -59,6 +59,7 @@ impl Pins {
             (Effects::FOUND_ROWS, Pins::FOUND_ROWS),
             (Effects::TEXT_PREPARED, Pins::TEXT_PREPARED),
             (Effects::OPAQUE_STATE, Pins::OPAQUE_STATE),
+            (Effects::SETS_COLLATION, Pins::OPAQUE_STATE),
             (Effects::UNKNOWN_ROUTINE, Pins::UNKNOWN_CODE),
         ];
         let mut pins = Self::empty();

@@ -1,14 +1,18 @@
 //! A session's state, learnt from what servers say.
 
-use rolecall_protocol::response::OkPacket;
+use rolecall_protocol::response::{ErrPacket, OkPacket};
 use rolecall_protocol::session_track::SessionStateChange;
 use rolecall_protocol::{ProtocolError, StatusFlags};
 
+use super::diff::{COLLATION, PAIR};
 use super::tracking::{ClientTracking, is_harmless, is_replayed};
 use super::view::Variables;
 use super::{Pins, View};
 use crate::sql::{ClientCharset, Effects, Lexing, SqlMode, Statement, Verb};
 use crate::topology::ServerId;
+
+/// ER_PARSE_ERROR
+const PARSE_ERROR: u16 = 1064;
 
 /// A session's state.
 #[derive(Debug, Clone)]
@@ -166,6 +170,12 @@ impl SessionState {
         self.expects_state_change = true;
     }
 
+    /// SET NAMES … COLLATE was accepted: what no tracker tells, its text does.
+    pub fn set_collation(&mut self, view: &mut View, collation: &[u8]) {
+        self.put_variable(view, COLLATION, collation);
+        self.bump(view);
+    }
+
     /// COM_SET_OPTION was accepted.
     pub fn set_multi_statements(&mut self, view: &mut View, on: bool) {
         self.multi_statements = Some(on);
@@ -234,8 +244,7 @@ impl SessionState {
     fn observe_status(&mut self, view: &mut View, status: StatusFlags) {
         if (status ^ self.status).contains(StatusFlags::AUTOCOMMIT) {
             let value: &[u8] = if status.contains(StatusFlags::AUTOCOMMIT) { b"ON" } else { b"OFF" };
-            self.variables.insert((*b"autocommit").into(), value.into());
-            view.variables.insert((*b"autocommit").into(), value.into());
+            self.put_variable(view, b"autocommit", value);
             self.bump(view);
         }
         if status.contains(StatusFlags::DB_DROPPED) && !self.schema.is_empty() {
@@ -247,9 +256,12 @@ impl SessionState {
     }
 
     /// The statement ended in an error, which tells neither status nor state (sessions.md 1): until the next OK the
-    /// session stays where it is.
-    pub fn observe_err(&mut self, server: ServerId, statement: &Statement) {
+    /// session stays where it is. A word that no server knows has done nothing.
+    pub fn observe_err(&mut self, server: ServerId, statement: &Statement, err: &ErrPacket) {
         self.last = Some(server);
+        if statement.effects.contains(Effects::UNKNOWN_WORD) && err.code == PARSE_ERROR {
+            return;
+        }
         if self.transaction.is_some() || !statement.effects.is_empty() || statement.verb == Verb::Several {
             self.uncertain = Some(server);
             self.note_effects(server, statement);
@@ -259,11 +271,13 @@ impl SessionState {
     /// Takes over what trackers report; says whether state changed that neither they nor `effects` explain.
     fn observe_changes(&mut self, view: &mut View, ok: &OkPacket, effects: Effects) -> Result<bool, ProtocolError> {
         let mut changed = false;
+        let mut told = [false; PAIR.len()];
         let mut explained = effects.intersects(!Effects::READ_ONLY) || std::mem::take(&mut self.expects_state_change);
         for change in ok.changes() {
             match change? {
                 SessionStateChange::SystemVariable { name, value } => {
                     explained = true;
+                    told.iter_mut().zip(PAIR).for_each(|(told, of)| *told |= of == name);
                     if is_replayed(name) {
                         self.note_variable(name, value);
                         view.variables.insert(name.into(), value.into());
@@ -289,10 +303,18 @@ impl SessionState {
                 | SessionStateChange::Unknown { .. } => {}
             }
         }
+        if told == [true, false] {
+            self.put_variable(view, COLLATION, b"");
+        }
         if !ok.state_changes.is_empty() {
             self.bump(view);
         }
         Ok(changed && !explained)
+    }
+
+    fn put_variable(&mut self, view: &mut View, name: &[u8], value: &[u8]) {
+        self.variables.insert(name.into(), value.into());
+        view.variables.insert(name.into(), value.into());
     }
 
     fn note_variable(&mut self, name: &[u8], value: &[u8]) {

@@ -55,17 +55,22 @@ pub fn catalogue() -> Catalogue {
 }
 
 /// Stored functions, with their bodies; each takes one integer and returns one.
-pub const FUNCTIONS: [(&str, &str); 4] = [
+pub const FUNCTIONS: [(&str, &str); 8] = [
     ("f_reads", "BEGIN DECLARE n INT DEFAULT 0; SELECT COUNT(*) INTO n FROM t WHERE id = x; RETURN n; END"),
     ("f_calls_reads", "RETURN f_reads(x) + 1"),
     ("f_writes", "BEGIN INSERT INTO t (a) VALUES (x); RETURN x; END"),
     ("f_calls_writes", "RETURN f_writes(x)"),
+    ("f_locks_rows", "BEGIN DECLARE n INT; SELECT COUNT(*) INTO n FROM t WHERE id = x FOR UPDATE; RETURN n; END"),
+    ("f_takes_lock", "RETURN GET_LOCK('f', 0)"),
+    ("f_sets_variable", "BEGIN SET @f = x; RETURN x; END"),
+    ("f_makes_table", "BEGIN CREATE TEMPORARY TABLE f_made (a INT); RETURN x; END"),
 ];
 
 /// Views, with their definitions.
-pub const VIEWS: [(&str, &str); 3] = [
+pub const VIEWS: [(&str, &str); 4] = [
     ("v_plain", "select `t`.`id` AS `id`,`f_reads`(`t`.`id`) AS `n` from `t`"),
     ("v_calls_f", "select `f_writes`(`t`.`id`) AS `n` from `t`"),
+    ("v_locks_rows", "select `t`.`id` AS `n` from `t` for update"),
     ("v_over_v", "select `v_calls_f`.`n` AS `n` from `v_calls_f`"),
 ];
 

@@ -15,10 +15,10 @@ mod token;
 mod variable;
 mod word_index;
 
-pub use classify::{Kill, KillTarget, bare_connection_id, classify, kill};
+pub use classify::{Kill, KillTarget, bare_connection_id, classify, kill, names_collation};
 pub use keyword::Keyword;
 pub use lexing::{ClientCharset, Flavour, Lexing, ServerVersion, SqlMode};
 pub use statement::{Access, Effects, Hint, Statement, Verb, Why};
 pub use token::{Findings, Kind, Token, Tokens};
 
-pub(crate) use classify::{body_is_harmless, view_is_harmless};
+pub(crate) use classify::{body_is_harmless, system_schema, view_is_harmless};

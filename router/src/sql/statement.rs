@@ -108,6 +108,11 @@ bitflags! {
         /// Asks for the outcome of the previous statement although it must run on the primary (otherwise
         /// [`Access::Previous`] says so).
         const ASKS_PREVIOUS = 1 << 23;
+        /// SET NAMES … COLLATE: trackers do not tell the collation; where the text does
+        /// ([`super::names_collation`]), nothing is left that is not known.
+        const SETS_COLLATION = 1 << 24;
+        /// The only statement of its text, and begins with no known word: a syntax error says that nothing ran.
+        const UNKNOWN_WORD = 1 << 25;
     }
 }
 
@@ -162,6 +167,16 @@ impl Statement {
         Self { access: Access::Primary, ..self }
     }
 
+    /// The same statement in a session whose default schema is `schema`, where names without a schema belong to it: a read
+    /// there may be one of a system schema (trap A21).
+    #[must_use]
+    pub fn in_schema(self, schema: &[u8]) -> Self {
+        match super::system_schema(schema) {
+            Some((access, why)) if self.access == Access::Read => Self { access, why: Why(why), ..self },
+            _ => self,
+        }
+    }
+
     /// What is not understood: to the primary, with everything possible assumed.
     #[must_use]
     pub const fn unknown(why: &'static str) -> Self {
@@ -172,5 +187,22 @@ impl Statement {
             hint: None,
             why: Why(why),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Catalogue;
+    use crate::sql::{Lexing, classify};
+
+    #[test]
+    fn a21_names_without_a_schema_belong_to_the_default_one() {
+        let read = classify(b"SELECT * FROM threads", &Lexing::default(), &Catalogue::unknown());
+        assert_eq!(read.in_schema(b"shop").access, Access::Read);
+        assert_eq!(read.in_schema(b"").access, Access::Read);
+        assert_eq!(read.in_schema(b"performance_schema").access, Access::Node);
+        assert_eq!(read.in_schema(b"Information_Schema").access, Access::Node);
+        assert_eq!(read.in_schema(b"sys").access, Access::Primary);
     }
 }

@@ -77,7 +77,10 @@ pub(super) fn is_opaque(name: &[u8]) -> bool {
         b"proxy_user",
         b"sql_log_off",
     ];
-    is_one_of(name, &OPAQUE)
+    const TRACKERS: &[u8] = b"session_track_";
+    // What the client asks to be told is the connection's own.
+    let is_tracker = name.get(..TRACKERS.len()).is_some_and(|head| head.eq_ignore_ascii_case(TRACKERS));
+    is_tracker || is_one_of(name, &OPAQUE)
 }
 
 /// `SET @@name` (without a scope) of these holds for the next transaction only.

@@ -16,8 +16,11 @@ mod verdict;
 
 pub use connection_id::bare_connection_id;
 pub use kill::{Kill, KillTarget, kill};
+pub use set::names_collation;
 
 pub(crate) use body::{body_is_harmless, view_is_harmless};
+
+pub(crate) use reader::system_schema;
 
 use reader::Reader;
 
@@ -58,6 +61,7 @@ fn others(reader: &mut Reader<'_>) -> Verb {
         all.merge(&reader.verdict);
         while reader.take_punctuation(b';') {}
     }
+    all.effects -= Effects::UNKNOWN_WORD;
     all.raise(Access::Primary, "several statements");
     reader.verdict = all;
     Verb::Several
@@ -112,6 +116,11 @@ fn statement(reader: &mut Reader<'_>) -> Verb {
 }
 
 fn unknown(reader: &mut Reader<'_>) -> Verb {
+    // MariaDB runs compound statements, which begin with IF, CASE, LOOP and the like, or with a label.
+    let first = reader.next().kind;
+    if matches!(first, Kind::Word(Keyword::None)) && reader.peek().kind != Kind::Punctuation(b':') {
+        reader.verdict.effects |= Effects::UNKNOWN_WORD;
+    }
     reader.rest();
     reader.verdict.leaves(Effects::UNKNOWN_ROUTINE, "begins with no known word");
     Verb::Unknown

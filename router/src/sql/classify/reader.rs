@@ -5,7 +5,7 @@ use crate::catalogue::Catalogue;
 use crate::sql::function::{self, Class, Spelling};
 use crate::sql::keyword::Keyword;
 use crate::sql::token::{Findings, Kind, Token, Tokens};
-use crate::sql::{Access, Effects, Lexing, SqlMode, byte, variable};
+use crate::sql::{Access, Effects, Flavour, Lexing, SqlMode, byte, variable};
 
 /// Reads a text token by token.
 #[derive(Debug, Clone)]
@@ -79,6 +79,11 @@ impl<'a> Reader<'a> {
         self.before = Kind::End;
         self.depth = 0;
         self.verdict = Verdict::new();
+    }
+
+    /// The server's kind.
+    pub(super) const fn flavour(&self) -> Flavour {
+        self.lexing.flavour
     }
 
     /// What the text showed besides tokens; complete only at the end.
@@ -159,8 +164,10 @@ impl<'a> Reader<'a> {
     fn name(&mut self, token: Token<'a>, keyword: Keyword, before: Kind) {
         match self.ahead.kind {
             Kind::Punctuation(b'(') if !keyword.is_never_a_function() => self.call(token, before),
-            Kind::Punctuation(b'.') if is_system_schema(token.text) => {
-                self.verdict.raise(Access::Node, "reads a system schema");
+            Kind::Punctuation(b'.') => {
+                if let Some((access, why)) = system_schema(token.text) {
+                    self.verdict.raise(access, why);
+                }
             }
             _ => {}
         }
@@ -280,7 +287,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn is_system_schema(name: &[u8]) -> bool {
-    const SCHEMAS: [&[u8]; 4] = [b"information_schema", b"performance_schema", b"mysql", b"sys"];
-    SCHEMAS.iter().any(|schema| name.eq_ignore_ascii_case(schema))
+/// Where reads of a schema go that the server keeps itself; None for all others.
+pub(crate) fn system_schema(name: &[u8]) -> Option<(Access, &'static str)> {
+    const SCHEMAS: [&[u8]; 3] = [b"information_schema", b"performance_schema", b"mysql"];
+    if name.eq_ignore_ascii_case(b"sys") {
+        // @sys.statement_truncate_len and its like: the server reports a change of the session.
+        Some((Access::Primary, "reads the sys schema, whose functions set user variables"))
+    } else {
+        let found = SCHEMAS.iter().any(|schema| name.eq_ignore_ascii_case(schema));
+        found.then_some((Access::Node, "reads a system schema"))
+    }
 }

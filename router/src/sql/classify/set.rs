@@ -3,7 +3,7 @@
 use super::reader::Reader;
 use crate::sql::keyword::Keyword as K;
 use crate::sql::token::Kind;
-use crate::sql::{Access, Effects, Verb, variable};
+use crate::sql::{Access, Effects, Flavour, Lexing, Verb, variable};
 
 /// Which value of a system variable is set.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -131,13 +131,18 @@ fn variable(reader: &mut Reader<'_>, scope: Scope, name: &[u8]) {
         Scope::At if variable::is_transaction_characteristic(name) => reader.verdict.effects |= Effects::ONE_SHOT,
         _ => reader.verdict.effects |= Effects::SETS_VARIABLES,
     }
-    if scope != Scope::Global && variable::is_opaque(name) {
+    if scope != Scope::Global && (variable::is_opaque(name) || is_silent(scope, name, reader.flavour())) {
         reader.verdict.leaves(Effects::OPAQUE_STATE, "sets what no tracker tells");
     }
     if name.eq_ignore_ascii_case(b"pseudo_thread_id") {
         reader.verdict.effects |= Effects::CONNECTION_ID;
     }
     assigned(reader);
+}
+
+/// MariaDB's trackers do not tell of `SET @@x` (measured on 10.11 and 11.8); of autocommit the status flags do.
+fn is_silent(scope: Scope, name: &[u8], flavour: Flavour) -> bool {
+    scope == Scope::At && flavour == Flavour::Mariadb && !name.eq_ignore_ascii_case(b"autocommit")
 }
 
 /// `= expr` or `:= expr`, up to the next part.
@@ -149,7 +154,8 @@ fn assigned(reader: &mut Reader<'_>) {
     reader.until_comma();
 }
 
-/// NAMES x [COLLATE y]. Trackers do not tell the collation (sessions.md 2).
+/// NAMES x [COLLATE y]. Trackers do not tell the collation (sessions.md 2), which without COLLATE is the character set's
+/// default; behind DEFAULT it is the server's.
 fn names(reader: &mut Reader<'_>) {
     reader.next();
     reader.verdict.effects |= Effects::SETS_VARIABLES;
@@ -160,19 +166,43 @@ fn names(reader: &mut Reader<'_>) {
     if reader.is_at_end() {
         return reader.verdict.leaves(Effects::UNKNOWN_ROUTINE, "a SET that is not understood");
     }
-    reader.next();
+    if reader.next().kind == Kind::Word(K::Default) {
+        reader.verdict.leaves(Effects::OPAQUE_STATE, "sets the server's own collation, which no tracker tells");
+    }
     if reader.take(K::Collate) {
-        reader.verdict.leaves(Effects::OPAQUE_STATE, "sets a collation that no tracker tells");
+        reader.verdict.effects |= Effects::SETS_COLLATION;
         reader.next();
     }
 }
 
-/// CHARACTER SET x, CHARSET x.
+/// CHARACTER SET x, CHARSET x: the connection's collation becomes the schema's, which no tracker tells.
 fn character_set(reader: &mut Reader<'_>) {
     reader.next();
     reader.take(K::Set);
     reader.verdict.effects |= Effects::SETS_VARIABLES;
+    reader.verdict.leaves(Effects::OPAQUE_STATE, "sets the schema's collation, which no tracker tells");
     reader.next();
+}
+
+/// The collation that a text sets which is `SET NAMES x COLLATE y` and nothing else; None where it is written in a way
+/// that leaves doubt.
+#[must_use]
+pub fn names_collation<'a>(sql: &'a [u8], lexing: &Lexing) -> Option<&'a [u8]> {
+    let mut reader = Reader::new(sql, lexing, None);
+    let begins = reader.take(K::Set) && reader.take(K::Names);
+    let charset = reader.next();
+    if !begins || charset.kind == Kind::Word(K::Default) || !reader.take(K::Collate) {
+        return None;
+    }
+    let token = reader.next();
+    let name = match token.kind {
+        Kind::Word(keyword) if keyword != K::Default => token.text,
+        Kind::Text => token.text.strip_prefix(b"'")?.strip_suffix(b"'")?,
+        _ => return None,
+    };
+    while reader.take_punctuation(b';') {}
+    let is_plain = !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    (reader.peek().kind == Kind::End && reader.findings().doubt.is_none() && is_plain).then_some(name)
 }
 
 /// TRANSACTION: without a scope it holds for the next transaction only.
