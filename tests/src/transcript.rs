@@ -6,6 +6,11 @@ use rolecall_protocol::StatusFlags;
 
 use crate::raw::{Packet, Part};
 
+/// The flags that are known before a statement's own.
+const EARLY_FLAGS: StatusFlags = StatusFlags::OF_SESSION
+    .difference(StatusFlags::IN_TRANS.union(StatusFlags::IN_TRANS_READONLY))
+    .union(StatusFlags::CURSOR_EXISTS);
+
 /// One thing that happened on a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -78,15 +83,21 @@ impl Transcript {
         }
     }
 
-    /// Hides what nobody can know at the EOF behind column definitions who has a server that sends none there: the
-    /// warnings and most flags are known at the end of the result only.
+    /// Hides what nobody can know at the EOF behind column definitions who has a server that sends none there (the
+    /// proxy always speaks DEPRECATE_EOF to servers): the warnings, the flags of the statement itself, and whether it
+    /// has begun or ended a transaction. They are compared at the end of the result; the session's flags are compared
+    /// here too.
     pub(crate) fn hide_early_status(&mut self) {
         let mut before = Part::Other;
         for event in &mut self.events {
             let Event::Received(packet) = event else { continue };
-            if packet.part == Part::Eof && before == Part::Column && packet.payload.len() == 5 {
-                let cursor = packet.payload[3] & StatusFlags::CURSOR_EXISTS.bits() as u8;
-                packet.payload = vec![0xFE, cursor];
+            if packet.part == Part::Eof
+                && matches!(before, Part::Column | Part::ColumnCount)
+                && packet.payload.len() == 5
+            {
+                let flags = u16::from_le_bytes([packet.payload[3], packet.payload[4]]);
+                let known = flags & EARLY_FLAGS.bits();
+                packet.payload = [&[0xFE, 0, 0][..], &known.to_le_bytes()].concat();
             }
             before = packet.part;
         }

@@ -45,15 +45,15 @@ impl LocalReply {
         self.framed(&payload)
     }
 
-    /// One row with one unsigned BIGINT column, as servers answer `SELECT CONNECTION_ID()`.
+    /// One row with one unsigned column, as servers answer `SELECT CONNECTION_ID()`.
     #[must_use]
-    pub fn unsigned(mut self, column: &[u8], value: u64) -> Vec<u8> {
+    pub fn unsigned(mut self, column: &[u8], layout: UnsignedColumn, value: u64) -> Vec<u8> {
         let mut count = vec![1];
         if self.metadata_flag {
             count.push(1);
         }
         let mut out = self.framed(&count);
-        out.extend(self.framed(&bigint_column(column)));
+        out.extend(self.framed(&layout.definition(column)));
         if !self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
             let mut eof = Vec::new();
             EofPacket { warnings: 0, status: self.status }.put(&mut eof);
@@ -85,21 +85,34 @@ impl LocalReply {
     }
 }
 
-/// ColumnDefinition41 of an expression of type BIGINT UNSIGNED NOT NULL.
-fn bigint_column(name: &[u8]) -> Vec<u8> {
-    const COLLATION_BINARY: u16 = 63;
-    const TYPE_LONGLONG: u8 = 8;
-    const NOT_NULL_UNSIGNED_BINARY: u16 = 0x0001 | 0x0020 | 0x0080;
-    let mut out = Vec::new();
-    for text in [b"def".as_slice(), b"", b"", b"", name, b""] {
-        out.put_bytes_lenenc(text);
+/// How a flavour defines the column of an unsigned number that is never NULL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnsignedColumn {
+    column_type: u8,
+    display_width: u32,
+}
+
+impl UnsignedColumn {
+    /// MySQL's CONNECTION_ID(): BIGINT.
+    pub const BIGINT: Self = Self { column_type: 8, display_width: 21 };
+    /// MariaDB's CONNECTION_ID(): INT.
+    pub const INT: Self = Self { column_type: 3, display_width: 10 };
+
+    /// ColumnDefinition41 of an expression of this type.
+    fn definition(self, name: &[u8]) -> Vec<u8> {
+        const COLLATION_BINARY: u16 = 63;
+        const NOT_NULL_UNSIGNED_BINARY: u16 = 0x0001 | 0x0020 | 0x0080;
+        let mut out = Vec::new();
+        for text in [b"def".as_slice(), b"", b"", b"", name, b""] {
+            out.put_bytes_lenenc(text);
+        }
+        out.put_lenenc(12); // length of the fixed fields
+        out.put_u16(COLLATION_BINARY);
+        out.put_u32(self.display_width);
+        out.put_u8(self.column_type);
+        out.put_u16(NOT_NULL_UNSIGNED_BINARY);
+        out.put_u8(0); // decimals
+        out.put_u16(0); // filler
+        out
     }
-    out.put_lenenc(12); // length of the fixed fields
-    out.put_u16(COLLATION_BINARY);
-    out.put_u32(21); // display width
-    out.put_u8(TYPE_LONGLONG);
-    out.put_u16(NOT_NULL_UNSIGNED_BINARY);
-    out.put_u8(0); // decimals
-    out.put_u16(0); // filler
-    out
 }

@@ -10,6 +10,6 @@ mod scanner;
 mod scanner_tests;
 pub mod text;
 
-pub use local::LocalReply;
+pub use local::{LocalReply, UnsignedColumn};
 pub use packets::{EofPacket, ErrPacket, OkHeader, OkPacket};
 pub use scanner::{ReplyContext, ReplyKind, ReplyScanner, Scan, Then};

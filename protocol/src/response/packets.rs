@@ -69,12 +69,12 @@ impl OkPacket {
         Ok(ok)
     }
 
-    /// The payload for a peer with these capabilities. State changes go only to a peer with SESSION_TRACK; without
-    /// them SESSION_STATE_CHANGED is cleared.
+    /// The payload for a peer with these capabilities. State changes, and the flag that announces them, go only to a
+    /// peer with SESSION_TRACK; MySQL announces changes that are empty, and so they travel on.
     pub fn put(&self, out: &mut Vec<u8>, capabilities: Capabilities) {
         let tracked = capabilities.contains(Capabilities::SESSION_TRACK);
-        let with_changes = tracked && !self.state_changes.is_empty();
         let mut status = self.status;
+        let with_changes = tracked && status.contains(StatusFlags::SESSION_STATE_CHANGED);
         status.set(StatusFlags::SESSION_STATE_CHANGED, with_changes);
         out.put_u8(if self.header == OkHeader::Ok { 0x00 } else { 0xFE });
         out.put_lenenc(self.affected_rows);

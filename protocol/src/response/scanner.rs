@@ -10,6 +10,7 @@
 //!     ├─► OK / ERR / EOF ───────────────────────────────────────────────────┘
 //!     ├─► LOCAL INFILE request ──► (the client's file) ──► First
 //!     └─► prepare OK ──► Parameters ──► Columns ──► Done
+//!                   └──► Omitted ─────────────────► Done
 //! ```
 
 use super::{EofPacket, ErrPacket, OkPacket};
@@ -147,11 +148,22 @@ pub struct Scan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     First,
-    Definitions { left: u64 },
+    Definitions {
+        left: u64,
+    },
     AfterDefinitions,
     Rows,
-    Parameters { left: u16, columns: u16 },
-    Columns { left: u16 },
+    Parameters {
+        left: u16,
+        columns: u16,
+    },
+    Columns {
+        left: u16,
+    },
+    /// A prepare's definitions were left out; the EOF packets behind these groups of them are not.
+    Omitted {
+        groups: u8,
+    },
     Fields,
     File,
     Done,
@@ -295,7 +307,7 @@ impl ReplyScanner {
             },
             State::Fields => !matches!(first, Some(0xFE | 0xFF)),
             State::First => self.kind == ReplyKind::Text && first != Some(0xFF),
-            State::AfterDefinitions | State::File | State::Done => false,
+            State::AfterDefinitions | State::Omitted { .. } | State::File | State::Done => false,
         }
     }
 
@@ -443,7 +455,9 @@ impl ReplyScanner {
         bytes[payload + 1..payload + 5].copy_from_slice(&self.context.statement_id.to_le_bytes());
         self.pass_whole(header, &mut bytes[at..]);
         self.state = match (ok.metadata_follows, ok.params, ok.columns) {
-            (false, ..) | (_, 0, 0) => State::Done,
+            (_, 0, 0) => State::Done,
+            (false, ..) if self.context.client_deprecates_eof => State::Done,
+            (false, parameters, columns) => State::Omitted { groups: u8::from(parameters > 0) + u8::from(columns > 0) },
             (_, 0, columns) => State::Columns { left: columns },
             (_, parameters, columns) => State::Parameters { left: parameters, columns },
         };
@@ -465,7 +479,11 @@ impl ReplyScanner {
                 self.state = if columns == 0 { State::Done } else { State::Columns { left: columns } };
                 Some(self.insert())
             }
-            State::Columns { left: 0 } => {
+            State::Omitted { groups } if groups > 1 => {
+                self.state = State::Omitted { groups: groups - 1 };
+                Some(self.insert())
+            }
+            State::Columns { left: 0 } | State::Omitted { .. } => {
                 self.state = State::Done;
                 Some(self.insert())
             }

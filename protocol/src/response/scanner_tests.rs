@@ -203,6 +203,24 @@ fn b1_prepare_replies_get_their_eof_packets_and_the_clients_id() {
 }
 
 #[test]
+fn b4_the_eof_packets_of_definitions_that_were_left_out_come_nevertheless() {
+    let context = ReplyContext {
+        server: SERVER | Capabilities::OPTIONAL_RESULTSET_METADATA,
+        metadata_flag: true,
+        ..context(false)
+    };
+    for (columns, parameters, eofs) in [(0, 0, 0), (2, 0, 1), (0, 3, 1), (2, 3, 2)] {
+        let mut ok = vec![0, 7, 0, 0, 0, columns, 0, parameters, 0, 0, 0, 0, 0];
+        let mut expected = vec![ok.clone()];
+        expected.extend(vec![eof(StatusFlags::AUTOCOMMIT); eofs]);
+        ok[1] = 99;
+        let reply = framed(&[ok], SequenceId(1));
+        let relayed = relay(&reply, ReplyKind::Prepare, context, reply.len());
+        assert_eq!(relayed, framed(&expected, SequenceId(1)), "{columns} columns, {parameters} parameters");
+    }
+}
+
+#[test]
 fn a_prepare_reports_the_servers_own_id() {
     let mut ok = vec![0];
     ok.put_u32(99);

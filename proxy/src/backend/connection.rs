@@ -17,8 +17,8 @@ use crate::transport::Transport;
 pub struct BackendStatement {
     /// The server's id for it.
     pub id: u32,
-    /// Whether the server has been told the parameters' types.
-    pub types_bound: bool,
+    /// The parameters' types that the server has been told, as the client's nth binding; 0: none.
+    pub types: u64,
 }
 
 /// One server connection that has logged in.
@@ -75,6 +75,7 @@ impl Connection {
         self.is_reset = true;
         self.statements.clear();
         self.view.variables.clear();
+        self.view.client_tracks = false;
         self.view.revision = 0;
     }
 

@@ -80,6 +80,15 @@ impl Connection {
         self.command(&command::RESET_CONNECTION).await
     }
 
+    /// The default schema, as the server knows it; empty: none.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn schema(&mut self) -> Result<Vec<u8>, QueryError> {
+        let mut result = self.query(b"SELECT DATABASE()").await?;
+        Ok(result.rows.pop().and_then(|mut row| row.pop()).flatten().unwrap_or_default())
+    }
+
     /// COM_STMT_PREPARE of a statement that the client has prepared elsewhere.
     ///
     /// # Errors

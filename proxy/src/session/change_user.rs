@@ -88,14 +88,22 @@ impl Session {
     /// session goes on with fresh ones, reset as the server would.
     pub(super) async fn reset_connection(&mut self) -> Result<(), CloseReason> {
         let lexing = self.worker.baseline_lexing(&self.identity);
+        let tracked_by_client = self.state.tracking().own;
+        let tied = self.state.tied_to();
         self.state.reset(lexing);
         self.prepared.clear();
-        let links = std::mem::take(&mut self.links);
+        let mut links = std::mem::take(&mut self.links);
+        links.sort_by_key(|link| Some(link.server.id) != tied);
         // One connection is kept and reset: its OK is the proof that nothing of the session is left at that server.
         let mut kept = None;
         for mut link in links {
             if kept.is_none() && link.is_tracked && link.reset().await.is_ok() {
                 link.forget_session();
+                if tracked_by_client && let Ok(schema) = link.schema().await {
+                    // The client may have switched off the reports of the schema.
+                    link.view.schema.clone_from(&schema);
+                    self.state.set_schema(schema);
+                }
                 kept = Some(link);
             } else {
                 link.transport.close().await;

@@ -13,6 +13,8 @@ use crate::buffer::Buffer;
 pub enum CloseReason {
     /// COM_QUIT.
     Quit,
+    /// COMMIT or ROLLBACK with RELEASE.
+    Released,
     /// The client closed its connection, or it broke.
     ClientGone,
     /// The client broke the protocol.
@@ -37,6 +39,7 @@ impl CloseReason {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Quit => "quit",
+            Self::Released => "released",
             Self::ClientGone => "client_gone",
             Self::ClientBroke => "client_broke",
             Self::Killed => "killed",

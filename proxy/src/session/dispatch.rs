@@ -90,19 +90,26 @@ impl Session {
     }
 
     async fn unknown_command(&mut self) -> Result<(), CloseReason> {
-        self.send_error(&ErrPacket::new(ErrorCode::UNKNOWN_COM_ERROR, "Unknown command")).await
+        self.state.observe_own_err(true);
+        let bytes = self.local(SequenceId(1)).err(&ErrPacket::new(ErrorCode::UNKNOWN_COM_ERROR, "Unknown command"));
+        self.send(&bytes).await
     }
 
-    /// PING asks about the whole way to the server where that server holds something of the session; else the proxy
-    /// answers.
+    /// PING asks about the whole way to the server where that server holds something of the session, or alone knows the
+    /// number of warnings; else the proxy answers.
     async fn ping(&mut self, buffer: &mut Buffer, taken: usize) -> Result<(), CloseReason> {
-        if self.state.tied_to().is_some() {
-            return self
-                .run(buffer, taken, Job::new(Command::Ping, ReplyKind::Single, statement_of(Command::Ping)))
-                .await;
+        let mut job = Job::new(Command::Ping, ReplyKind::Single, statement_of(Command::Ping));
+        let asked = match self.state.warnings() {
+            _ if self.state.tied_to().is_some() => return self.run(buffer, taken, job).await,
+            Err(server) => self.links.iter().any(|link| link.server.id == server).then_some(server),
+            Ok(_) => None,
+        };
+        if let Some(server) = asked {
+            job.at = Some(server);
+            return self.run(buffer, taken, job).await;
         }
-        // PING keeps the warnings of the statement before it, and tells their number.
-        let ok = LocalReply { warnings: self.state.warnings(), ..self.local(SequenceId(1)) }.ok();
+        // PING keeps the warnings of the statement before it, and tells their number; an error counts as one.
+        let ok = LocalReply { warnings: self.state.warnings().unwrap_or(1), ..self.local(SequenceId(1)) }.ok();
         self.send(&ok).await
     }
 

@@ -85,6 +85,7 @@ impl Session {
             let _ = self.send_error(&err).await;
             return Err(CloseReason::Killed);
         }
+        self.state.observe_own_ok();
         let ok = self.local(SequenceId(1)).ok();
         self.send(&ok).await
     }

@@ -213,6 +213,7 @@ impl Session {
         link.view.variables.clone_from(self.state.variables());
         link.view.schema = self.state.schema().to_vec();
         link.view.multi_statements = self.state.multi_statements();
+        link.view.client_tracks = self.state.tracking().own;
         link.view.revision = self.state.revision();
         Ok(link)
     }

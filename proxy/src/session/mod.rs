@@ -166,6 +166,7 @@ impl Session {
 
     /// Answers a command with an error of the proxy's own.
     async fn send_error(&mut self, err: &ErrPacket) -> Result<(), CloseReason> {
+        self.state.observe_own_err(false);
         let bytes = self.local(SequenceId(1)).err(err);
         self.send(&bytes).await
     }

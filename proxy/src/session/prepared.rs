@@ -32,6 +32,8 @@ pub(super) struct Prepared {
     parameters: u16,
     /// The types that the client bound last.
     types: Option<Box<[u8]>>,
+    /// How many times the client has bound types.
+    bindings: u64,
     /// Where parameter data was sent ahead.
     long_data: Option<ServerId>,
     /// Parameter data was lost on its way.
@@ -99,6 +101,7 @@ impl Session {
             statement,
             parameters: 0,
             types: None,
+            bindings: 0,
             long_data: None,
             long_data_lost: false,
             cursor: None,
@@ -130,11 +133,12 @@ impl Session {
 
     /// The job of executing a statement. `whole`: the payload is all there.
     pub(super) fn execute_job(&mut self, command: Command, payload: &[u8], whole: bool) -> Result<Job, ErrPacket> {
-        let id = read_statement_id(payload).map_err(|_| malformed())?;
+        let flavour = self.state.lexing().flavour;
+        let id = read_statement_id(payload).map_err(|_| malformed(flavour))?;
         let id = self.prepared.resolve(id);
         let capabilities = self.leg_capabilities();
         let Some(prepared) = self.prepared.by_id.get_mut(&id) else {
-            return Err(unknown_statement(id, "mysqld_stmt_execute", self.state.lexing().flavour));
+            return Err(unknown_statement(id, "mysqld_stmt_execute", flavour));
         };
         let mut statement = prepared.statement;
         if command == Command::StmtExecute {
@@ -145,15 +149,16 @@ impl Session {
                     }
                     if let Some(types) = request.types() {
                         prepared.types = Some(types.into());
+                        prepared.bindings += 1;
                     }
                     if whole && statement.hint.is_none() {
                         let long_data = prepared.long_data.is_some();
                         statement.hint = request.attribute(b"rolecall", &|_| long_data).and_then(Hint::from_name);
                     }
                 }
-                // The head of a long execution may end inside its types: it stays where it ran before.
-                Err(_) if !whole => {}
-                Err(_) => return Err(malformed()),
+                // The head of a long execution may end inside its types: it stays where it ran before. What is too short
+                // as a whole is refused by the server, in its own words (trap B7).
+                Err(_) => {}
             }
         }
         if std::mem::take(&mut prepared.long_data_lost) {
@@ -177,14 +182,14 @@ impl Session {
         buffer: &mut Buffer,
         taken: usize,
     ) -> Result<(), CloseReason> {
-        let Ok(id) = read_statement_id(&buffer.filled()[HEADER_LENGTH..taken]) else {
-            return self.send_error(&malformed()).await;
-        };
-        let id = self.prepared.resolve(id);
         let (name, kind) = match command {
             Command::StmtFetch => ("mysqld_stmt_fetch", ReplyKind::Rows),
             _ => ("mysqld_stmt_reset", ReplyKind::Single),
         };
+        let Ok(id) = read_statement_id(&buffer.filled()[HEADER_LENGTH..taken]) else {
+            return self.send_error(&malformed(self.state.lexing().flavour)).await;
+        };
+        let id = self.prepared.resolve(id);
         let Some(prepared) = self.prepared.by_id.get_mut(&id) else {
             return self.send_error(&unknown_statement(id, name, self.state.lexing().flavour)).await;
         };
@@ -285,17 +290,17 @@ impl Session {
             None => prepare_again(link, job.statement_id, prepared, flavour).await?,
         };
         let payload = &mut buffer.filled_mut()[HEADER_LENGTH..taken];
-        rewrite_statement_id(payload, StatementId(known.id)).map_err(|_| LinkError::Refused(malformed()))?;
-        if job.command != Command::StmtExecute || known.types_bound {
+        rewrite_statement_id(payload, StatementId(known.id)).map_err(|_| LinkError::Refused(malformed(flavour)))?;
+        if job.command != Command::StmtExecute || known.types == prepared.bindings {
             return Ok(None);
         }
         let Ok(request) = ExecuteRequest::read(payload, prepared.parameters, capabilities) else { return Ok(None) };
         let own = match (&prepared.types, request.needs_types()) {
-            (Some(types), true) => Some(request.with_types(types).map_err(|_| LinkError::Refused(malformed()))?),
+            (Some(types), true) => Some(request.with_types(types).map_err(|_| LinkError::Refused(malformed(flavour)))?),
             _ => None,
         };
         if let Some(statement) = link.statements.get_mut(&job.statement_id) {
-            statement.types_bound = prepared.types.is_some();
+            statement.types = prepared.bindings;
         }
         Ok(own.map(|payload| {
             let mut bytes = Vec::with_capacity(payload.len() + HEADER_LENGTH);
@@ -344,7 +349,7 @@ impl Session {
         self.prepared.last_id = id;
         self.state.expect_state_change();
         if let Some(link) = self.links.iter_mut().find(|link| link.server.id == server) {
-            link.statements.insert(id, BackendStatement { id: ok.statement.0, types_bound: false });
+            link.statements.insert(id, BackendStatement { id: ok.statement.0, types: 0 });
         }
     }
 
@@ -376,13 +381,18 @@ async fn prepare_again(
         QueryError::Refused(err) => LinkError::Refused(err),
         QueryError::Leg(error) => LinkError::Unreachable(format!("server {}: {error}", link.server.name)),
     })?;
-    let statement = BackendStatement { id: ok.statement.0, types_bound: false };
+    let statement = BackendStatement { id: ok.statement.0, types: 0 };
     link.statements.insert(id, statement);
     Ok(statement)
 }
 
-fn malformed() -> ErrPacket {
-    ErrPacket::new(ErrorCode::MALFORMED_PACKET, "Malformed communication packet")
+fn malformed(flavour: Flavour) -> ErrPacket {
+    // The flavours differ by a full stop.
+    let text = match flavour {
+        Flavour::Mysql => "Malformed communication packet.",
+        Flavour::Mariadb => "Malformed communication packet",
+    };
+    ErrPacket::new(ErrorCode::MALFORMED_PACKET, text)
 }
 
 fn unknown_statement(id: u32, function: &str, flavour: Flavour) -> ErrPacket {

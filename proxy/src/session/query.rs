@@ -6,10 +6,10 @@ use rolecall_protocol::SequenceId;
 use rolecall_protocol::command::Command;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::packet::HEADER_LENGTH;
-use rolecall_protocol::response::{ErrPacket, ReplyKind};
+use rolecall_protocol::response::{ErrPacket, ReplyKind, UnsignedColumn};
 use rolecall_protocol::statement::QueryRequest;
 use rolecall_router::command::is_repeatable;
-use rolecall_router::sql::{Effects, Hint, Statement, Verb, bare_connection_id, classify, names_collation};
+use rolecall_router::sql::{Effects, Flavour, Hint, Statement, Verb, bare_connection_id, classify, names_collation};
 use rolecall_router::topology::{Primary, ServerId};
 
 use super::dispatch::Job;
@@ -48,7 +48,12 @@ impl Session {
         if statement.effects.contains(Effects::CONNECTION_ID)
             && let Some(column) = bare_connection_id(sql, self.state.lexing())
         {
-            let reply = self.local(SequenceId(1)).unsigned(column, u64::from(self.handle.id));
+            let layout = match self.state.lexing().flavour {
+                Flavour::Mysql => UnsignedColumn::BIGINT,
+                Flavour::Mariadb => UnsignedColumn::INT,
+            };
+            let reply = self.local(SequenceId(1)).unsigned(column, layout, u64::from(self.handle.id));
+            self.state.observe_own_ok();
             return self.send(&reply).await;
         }
         if statement.effects.contains(Effects::SETS_COLLATION)
@@ -92,6 +97,9 @@ impl Session {
         let mut hold = Hold::default();
         let mut forced = None;
         let mut losses = 0;
+        if job.statement.effects.contains(Effects::TRACKERS) {
+            self.state.hand_over_trackers();
+        }
         loop {
             let target = match forced.take() {
                 Some(server) => server,
@@ -109,6 +117,9 @@ impl Session {
                 Exchanged::Done(outcome) => {
                     let accepted = outcome.err.is_none().then_some(target);
                     self.after(&job, target, &outcome, started);
+                    if accepted.is_some() && self.state.is_released_by(&job.statement) {
+                        return Err(CloseReason::Released);
+                    }
                     return Ok(accepted);
                 }
                 Exchanged::RefusedReadOnly(err) => match self.primary_other_than(target) {
@@ -219,7 +230,7 @@ impl Session {
     /// A command whose packet cannot be read.
     pub(super) async fn malformed(&mut self, error: &rolecall_protocol::ProtocolError) -> Result<(), CloseReason> {
         tracing::debug!(%error, "a command cannot be read");
-        self.send_error(&ErrPacket::new(ErrorCode::MALFORMED_PACKET, "Malformed communication packet")).await
+        self.send_error(&ErrPacket::new(ErrorCode::MALFORMED_PACKET, "Malformed communication packet.")).await
     }
 
     /// Capabilities that decide how the client's commands are laid out.

@@ -85,7 +85,10 @@ impl Relay<'_> {
                     self.take_over(reply, &mut at);
                     put_eof(&mut self.out, eof, sequence);
                 }
-                Then::Prepared(prepared) => self.outcome.prepared = Some(prepared),
+                Then::Prepared(prepared) => {
+                    self.state.observe_prepared(prepared.warnings);
+                    self.outcome.prepared = Some(prepared);
+                }
                 Then::Ok { ok, length, sequence } => self.ok(reply, &mut at, ok, length, sequence)?,
                 Then::Err { err, length, sequence } => {
                     self.state.observe_err(self.server, self.statement, &err);

@@ -1,5 +1,6 @@
 //! From what a connection believes to what the session is: the fewest commands.
 
+use super::tracking::TRACKERS_OF_THE_CLIENT;
 use super::{SessionState, View};
 
 /// A command in front of a statement, to bring a connection up to date; its reply is kept from the client.
@@ -30,6 +31,10 @@ pub fn diff(session: &SessionState, view: &View) -> Vec<Prefix> {
     }
     let mut set = Vec::new();
     let same_collation = PAIR.iter().all(|name| view.variables.get(*name) == session.variables().get(*name));
+    if session.tracking().own && !view.client_tracks {
+        set.extend_from_slice(b"SET ");
+        set.extend_from_slice(TRACKERS_OF_THE_CLIENT);
+    }
     for (name, value) in session.variables() {
         let same = if PAIR.contains(&&**name) {
             same_collation || (**name == *COLLATION && value.is_empty())

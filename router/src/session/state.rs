@@ -8,7 +8,7 @@ use super::diff::{COLLATION, PAIR};
 use super::tracking::{ClientTracking, is_harmless, is_replayed};
 use super::view::Variables;
 use super::{Pins, View};
-use crate::sql::{ClientCharset, Effects, Lexing, SqlMode, Statement, Verb};
+use crate::sql::{ClientCharset, Effects, Flavour, Lexing, SqlMode, Statement, Verb};
 use crate::topology::ServerId;
 
 /// ER_PARSE_ERROR
@@ -22,7 +22,7 @@ pub struct SessionState {
     multi_statements: Option<bool>,
     revision: u64,
     status: StatusFlags,
-    warnings: u16,
+    warnings: Warnings,
     pins: Pins,
     holder: Option<ServerId>,
     transaction: Option<ServerId>,
@@ -32,6 +32,14 @@ pub struct SessionState {
     tracking: ClientTracking,
     was_reset: bool,
     expects_state_change: bool,
+}
+
+/// What COM_PING's OK tells of warnings on MySQL, where an error counts as one (MariaDB's tells none, ever).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Warnings {
+    Known(u16),
+    /// The last statement ended in an error, whose packet does not say how many warnings came before it.
+    KnownTo(ServerId),
 }
 
 /// What one reply told, for the caller's counters.
@@ -51,7 +59,7 @@ impl SessionState {
             multi_statements: None,
             revision: 0,
             status,
-            warnings: 0,
+            warnings: Warnings::Known(0),
             pins: Pins::empty(),
             holder: None,
             transaction: None,
@@ -94,10 +102,61 @@ impl SessionState {
         self.status
     }
 
-    /// Warnings of the last statement, as its OK told.
+    /// Warnings that COM_PING tells of.
+    ///
+    /// # Errors
+    /// The server to be asked, where it alone knows.
+    pub const fn warnings(&self) -> Result<u16, ServerId> {
+        match (self.lexing.flavour, self.warnings) {
+            (Flavour::Mariadb, _) => Ok(0),
+            (Flavour::Mysql, Warnings::Known(count)) => Ok(count),
+            (Flavour::Mysql, Warnings::KnownTo(server)) => Err(server),
+        }
+    }
+
+    /// The proxy answered a statement itself, without warnings.
+    pub const fn observe_own_ok(&mut self) {
+        self.warnings = Warnings::Known(0);
+    }
+
+    /// The proxy answered with an error of its own. `added`: to the warnings of the statement before, as servers do
+    /// where a command does not get as far as a statement.
+    pub const fn observe_own_err(&mut self, added: bool) {
+        self.warnings = match self.warnings {
+            Warnings::Known(count) if added => Warnings::Known(count.saturating_add(1)),
+            Warnings::KnownTo(_) if added => return,
+            _ => Warnings::Known(1),
+        };
+    }
+
+    /// A statement was prepared with so many warnings.
+    pub const fn observe_prepared(&mut self, warnings: u16) {
+        self.warnings = Warnings::Known(warnings);
+    }
+
+    /// Whether the server closes the connection behind its OK to `statement` (COMMIT RELEASE).
     #[must_use]
-    pub const fn warnings(&self) -> u16 {
-        self.warnings
+    pub fn is_released_by(&self, statement: &Statement) -> bool {
+        if statement.effects.contains(Effects::RELEASES_SESSION) {
+            return true;
+        }
+        matches!(statement.verb, Verb::Commit | Verb::Rollback)
+            && !statement.effects.intersects(Effects::KEEPS_SESSION | Effects::BEGINS)
+            && self.variables.get(b"completion_type".as_slice()).is_some_and(|value| **value == *b"RELEASE")
+    }
+
+    /// The client is about to read or set session_track_* variables: from now on they are its own.
+    pub const fn hand_over_trackers(&mut self) {
+        if !self.tracking.own {
+            self.tracking.own = true;
+            self.revision += 1;
+        }
+    }
+
+    /// The default schema, where a server had to be asked for it.
+    pub fn set_schema(&mut self, schema: Vec<u8>) {
+        self.schema = schema;
+        self.revision += 1;
     }
 
     /// Why the session cannot leave its connection; empty when it can.
@@ -193,6 +252,7 @@ impl SessionState {
         self.lexing = baseline;
         self.tracking = ClientTracking::default();
         self.status = StatusFlags::AUTOCOMMIT;
+        self.warnings = Warnings::Known(0);
         self.was_reset = true;
         self.revision += 1;
     }
@@ -207,6 +267,9 @@ impl SessionState {
             if *tie == Some(server) {
                 *tie = None;
             }
+        }
+        if self.warnings == Warnings::KnownTo(server) {
+            self.warnings = Warnings::Known(1);
         }
         self.status.remove(StatusFlags::IN_TRANS | StatusFlags::IN_TRANS_READONLY);
     }
@@ -224,7 +287,7 @@ impl SessionState {
     ) -> Result<Observed, ProtocolError> {
         self.last = Some(server);
         self.observe_status(view, ok.status);
-        self.warnings = ok.warnings;
+        self.warnings = Warnings::Known(ok.warnings);
         self.transaction = ok.status.contains(StatusFlags::IN_TRANS).then_some(server);
         self.uncertain = None;
         if ok.state_changes.is_empty() && statement.effects.is_empty() {
@@ -259,6 +322,7 @@ impl SessionState {
     /// session stays where it is. A word that no server knows has done nothing.
     pub fn observe_err(&mut self, server: ServerId, statement: &Statement, err: &ErrPacket) {
         self.last = Some(server);
+        self.warnings = Warnings::KnownTo(server);
         if statement.effects.contains(Effects::UNKNOWN_WORD) && err.code == PARSE_ERROR {
             return;
         }
@@ -282,7 +346,7 @@ impl SessionState {
                         self.note_variable(name, value);
                         view.variables.insert(name.into(), value.into());
                     } else if name.starts_with(b"session_track_") {
-                        self.tracking.everything = true;
+                        self.tracking.own = true;
                         self.pins |= Pins::OPAQUE_STATE;
                         self.holder = self.last;
                     } else if !is_harmless(name) {

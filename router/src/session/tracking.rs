@@ -12,8 +12,14 @@ const TRACKED_MYSQL: &str = include_str!("tracked-mysql.txt");
 
 /// What servers report to a client that changed nothing: the default of session_track_system_variables, on both
 /// flavours.
-const SHOWN_BY_DEFAULT: [&[u8]; 5] =
-    [b"time_zone", b"autocommit", b"character_set_client", b"character_set_results", b"character_set_connection"];
+const SHOWN_BY_DEFAULT: [&[u8]; 6] = [
+    b"time_zone",
+    b"autocommit",
+    b"character_set_client",
+    b"character_set_results",
+    b"character_set_connection",
+    b"redirect_url", // MariaDB 11
+];
 
 /// Variables whose value is consumed by the next statement, is not settable, or belongs to one server only: they never
 /// become part of a difference between sessions. A report of one that is not [`is_harmless`] pins.
@@ -52,6 +58,10 @@ pub fn tracker_setup(flavour: Flavour) -> String {
     format!("SET session_track_system_variables='{list}',session_track_state_change=ON")
 }
 
+/// The assignments that undo [`tracker_setup`].
+pub(super) const TRACKERS_OF_THE_CLIENT: &[u8] =
+    b"session_track_system_variables=DEFAULT,session_track_state_change=DEFAULT";
+
 /// Whether a variable can be part of a difference between sessions.
 #[must_use]
 pub fn is_replayed(name: &[u8]) -> bool {
@@ -66,10 +76,14 @@ pub fn is_harmless(name: &[u8]) -> bool {
 }
 
 /// What one client is shown of session-state changes: what this server would have sent it.
+///
+/// A client that reads or sets session_track_* variables gets them as the server has them: the proxy takes its own
+/// settings back, and the session is pinned (it needs no differences then). sql_mode, by which the proxy cuts its
+/// statements, is followed from then on only where the client tracks it or the status flags tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ClientTracking {
-    /// The client set session_track_* variables itself: it sees everything.
-    pub everything: bool,
+    /// The trackers are the client's own: it sees everything.
+    pub own: bool,
 }
 
 impl ClientTracking {
@@ -82,13 +96,14 @@ impl ClientTracking {
         if !client.contains(Capabilities::SESSION_TRACK) {
             return !ok.status.contains(StatusFlags::SESSION_STATE_CHANGED);
         }
-        // A server may set the flag with nothing behind it: what the proxy asked for was not worth telling.
-        self.everything || !ok.status.contains(StatusFlags::SESSION_STATE_CHANGED)
+        // MySQL sets the flag with nothing behind it where a transaction ends and begins at once; whatever the proxy asked
+        // for has something behind it.
+        self.own || ok.state_changes.is_empty()
     }
 
-    /// Drops the changes that the client did not ask for.
+    /// Drops the changes that the client did not ask for, and the flag where that leaves none.
     pub fn filter(self, ok: &mut OkPacket) {
-        if self.everything || ok.state_changes.is_empty() {
+        if self.own || ok.state_changes.is_empty() {
             return;
         }
         let mut shown = Vec::new();
@@ -102,6 +117,7 @@ impl ClientTracking {
                 change.put(&mut shown);
             }
         }
+        ok.status.set(StatusFlags::SESSION_STATE_CHANGED, !shown.is_empty());
         ok.state_changes = shown;
     }
 }

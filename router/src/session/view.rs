@@ -14,6 +14,8 @@ pub struct View {
     pub variables: Variables,
     /// COM_SET_OPTION's state, where it differs from the handshake.
     pub multi_statements: Option<bool>,
+    /// Whether the trackers are as the client has set them.
+    pub client_tracks: bool,
     /// The [`super::SessionState::revision`] that this view equals.
     pub revision: u64,
 }

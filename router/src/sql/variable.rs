@@ -9,6 +9,8 @@ pub(super) enum Read {
     LastInsertId,
     /// The connection's id.
     ConnectionId,
+    /// Which session-state changes the server reports.
+    Trackers,
     /// A value that may differ from server to server.
     Node,
 }
@@ -22,9 +24,17 @@ pub(super) fn read(name: &[u8]) -> Read {
         Read::Previous
     } else if name.eq_ignore_ascii_case(b"pseudo_thread_id") {
         Read::ConnectionId
+    } else if is_tracker(name) {
+        Read::Trackers
     } else {
         Read::Node
     }
+}
+
+/// Whether a variable says which session-state changes servers report: the proxy has set these for its own use.
+pub(super) fn is_tracker(name: &[u8]) -> bool {
+    const PREFIX: &[u8] = b"session_track_";
+    name.get(..PREFIX.len()).is_some_and(|head| head.eq_ignore_ascii_case(PREFIX))
 }
 
 /// Whether `name` is a scope, as in `@@global.x`.

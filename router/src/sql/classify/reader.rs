@@ -282,6 +282,9 @@ impl<'a> Reader<'a> {
                 self.verdict.effects |= Effects::CONNECTION_ID;
                 self.verdict.raise(Access::Node, "asks for the connection's id");
             }
+            variable::Read::Trackers => self
+                .verdict
+                .leaves(Effects::TRACKERS | Effects::OPAQUE_STATE, "asks for what the proxy has set for its own use"),
             variable::Read::Node => self.verdict.raise(Access::Node, "reads a system variable"),
         }
     }

@@ -134,6 +134,9 @@ fn variable(reader: &mut Reader<'_>, scope: Scope, name: &[u8]) {
     if scope != Scope::Global && (variable::is_opaque(name) || is_silent(scope, name, reader.flavour())) {
         reader.verdict.leaves(Effects::OPAQUE_STATE, "sets what no tracker tells");
     }
+    if scope != Scope::Global && variable::is_tracker(name) {
+        reader.verdict.leaves(Effects::TRACKERS | Effects::OPAQUE_STATE, "sets what servers report");
+    }
     if name.eq_ignore_ascii_case(b"pseudo_thread_id") {
         reader.verdict.effects |= Effects::CONNECTION_ID;
     }

@@ -54,16 +54,19 @@ fn start(reader: &mut Reader<'_>) -> Verb {
     Verb::Begin
 }
 
-/// COMMIT and ROLLBACK: AND CHAIN begins the next transaction at once.
+/// COMMIT and ROLLBACK: AND CHAIN begins the next transaction at once, RELEASE closes the connection.
 fn end(reader: &mut Reader<'_>, verb: Verb) -> Verb {
     reader.verdict.raise(Access::Session, "ends a transaction");
     let mut negated = false;
     while !reader.is_at_end() {
         let keyword = reader.keyword();
         reader.next();
-        if keyword == K::Chain && !negated {
-            reader.verdict.effects |= Effects::BEGINS;
-        }
+        reader.verdict.effects |= match (keyword, negated) {
+            (K::Chain, false) => Effects::BEGINS,
+            (K::Release, false) => Effects::RELEASES_SESSION,
+            (K::Release, true) => Effects::KEEPS_SESSION,
+            _ => Effects::empty(),
+        };
         negated = keyword == K::No;
     }
     verb
