@@ -25,6 +25,34 @@ pub const fn statement_of(command: Command) -> Statement {
     Statement { verb, access, effects, hint: None, why: Why(why) }
 }
 
+/// Whether data may have changed for good by a statement whose server was lost before it answered: then the client must
+/// be told that the outcome is not known (traps B20, B21). Inside a transaction only what may commit can do that.
+#[must_use]
+pub fn may_have_changed_data(statement: &Statement, in_transaction: bool) -> bool {
+    if !in_transaction {
+        return !is_repeatable(statement);
+    }
+    let commits = match statement.verb {
+        Verb::Select
+        | Verb::Show
+        | Verb::Dml
+        | Verb::Rollback
+        | Verb::Savepoint
+        | Verb::Use
+        | Verb::Kill
+        | Verb::Empty => false,
+        Verb::Ddl
+        | Verb::Set
+        | Verb::Begin
+        | Verb::Commit
+        | Verb::Prepared
+        | Verb::Administration
+        | Verb::Several
+        | Verb::Unknown => true,
+    };
+    commits || statement.effects.contains(Effects::UNKNOWN_ROUTINE)
+}
+
 /// Whether a statement may run a second time, elsewhere, when its server was lost before a byte of the answer reached
 /// the client: a read that leaves nothing behind.
 #[must_use]

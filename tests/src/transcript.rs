@@ -20,6 +20,8 @@ pub enum Event {
     Received(Packet),
     /// The peer closed.
     Closed,
+    /// What a test has found out otherwise.
+    Noted(String),
 }
 
 /// All that happened on a connection, in order.
@@ -103,6 +105,33 @@ impl Transcript {
         }
     }
 
+    /// Numbers prepared statements in their order, here and in errors that name one: MariaDB counts their ids for the
+    /// whole server, MySQL counts those that failed too.
+    pub(crate) fn number_statements(&mut self) {
+        let mut ids: Vec<u32> = Vec::new();
+        for event in &mut self.events {
+            let Event::Received(packet) = event else { continue };
+            match packet.part {
+                Part::PrepareOk => {
+                    ids.push(u32::from_le_bytes(packet.payload[1..5].try_into().expect("four bytes")));
+                    packet.payload[1..5].copy_from_slice(&(ids.len() as u32).to_le_bytes());
+                }
+                Part::Err => {
+                    let text = String::from_utf8_lossy(&packet.payload);
+                    if !text.contains("handler (") && !text.contains("The statement (") {
+                        continue;
+                    }
+                    let Some((before, rest)) = text.split_once('(') else { continue };
+                    let Some((id, after)) = rest.split_once(')') else { continue };
+                    let number = ids.iter().rposition(|known| id == known.to_string());
+                    let name = number.map_or("unknown".to_owned(), |index| format!("number {}", index + 1));
+                    packet.payload = format!("{before}({name}){after}").into_bytes();
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// Where this record differs from `other`, for people; `None` where it does not.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Option<String> {
@@ -139,6 +168,7 @@ impl fmt::Display for Event {
         match self {
             Self::Sent(what) => write!(f, "-> {what}"),
             Self::Closed => f.write_str("<- closed"),
+            Self::Noted(what) => write!(f, "== {what}"),
             Self::Received(packet) => {
                 let ids = (packet.first, packet.last, packet.payload.len());
                 write!(f, "<- {:?} ids {}..{} length {}: ", packet.part, ids.0, ids.1, ids.2)?;

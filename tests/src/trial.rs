@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use rolecall_protocol::Capabilities;
 use rolecall_protocol::response::OkPacket;
+use rolecall_protocol::wire::Reader;
+use rolecall_protocol::{Capabilities, StatusFlags};
 
 use crate::raw::{Client, LoginOptions, Packet, Part};
-use crate::transcript::Transcript;
+use crate::transcript::{Event, Transcript};
 use crate::{Flavour, Stage};
 
 type Mask = Box<dyn Fn(&mut Packet)>;
@@ -141,10 +142,11 @@ impl Trial {
         steps(&mut run);
         let mut transcript = std::mem::take(&mut run.client.transcript);
         transcript.mask(hide_host);
-        transcript.mask(hide_statement_id);
+        transcript.number_statements();
         transcript.hide_early_status();
+        let capabilities = run.client.capabilities;
+        transcript.mask(|packet| hide_slowness(packet, capabilities));
         if self.stage.flavour().is_mariadb() {
-            let capabilities = run.client.capabilities;
             transcript.mask(|packet| sort_changes(packet, capabilities));
         }
         self.masks.iter().for_each(|mask| transcript.mask(mask));
@@ -223,6 +225,11 @@ impl Run {
         &self.options
     }
 
+    /// Notes an outcome that no packet of the compared connection shows: it has to be the same in all runs.
+    pub fn note(&mut self, what: impl Into<String>) {
+        self.client.transcript.push(Event::Noted(what.into()));
+    }
+
     /// The stage below.
     #[must_use]
     pub const fn stage(&self) -> &Arc<Stage> {
@@ -269,21 +276,26 @@ fn hide_host(packet: &mut Packet) {
     }
 }
 
-/// Statement ids: MariaDB counts them for the whole server.
-fn hide_statement_id(packet: &mut Packet) {
-    if packet.part == Part::PrepareOk {
-        packet.payload[1..5].fill(0xEE);
-    }
-    if packet.part == Part::Err {
-        let text = packet.payload.clone();
-        let before = text.iter().position(|byte| *byte == b'(');
-        let digits = before.map_or(0, |at| text[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count());
-        if let Some(at) = before
-            && digits > 0
-            && text.get(at + 1 + digits) == Some(&b')')
-        {
-            packet.payload.splice(at + 1..at + 1 + digits, *b"ID");
+/// Whether a statement took longer than long_query_time is the machine's affair.
+fn hide_slowness(packet: &mut Packet, capabilities: Capabilities) {
+    let mut at = match packet.part {
+        Part::Eof => 3,
+        Part::Ok => 1,
+        _ => return,
+    };
+    if packet.part == Part::Ok {
+        let mut reader = Reader::new(&packet.payload[1..]);
+        for what in ["affected rows", "last insert id"] {
+            reader.lenenc(what).expect("an OK packet");
         }
+        at = packet.payload.len() - reader.rest().len();
+    }
+    if packet.part == Part::Eof && capabilities.contains(Capabilities::DEPRECATE_EOF) {
+        // COM_SET_OPTION's and COM_DEBUG's answer: laid out as an OK.
+        return;
+    }
+    if let Some(high) = packet.payload.get_mut(at + 1) {
+        *high &= !(StatusFlags::QUERY_WAS_SLOW.bits() >> 8) as u8;
     }
 }
 

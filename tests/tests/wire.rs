@@ -22,10 +22,14 @@ mod greeting;
 mod local_infile;
 #[path = "wire/login.rs"]
 mod login;
+#[path = "wire/losses.rs"]
+mod losses;
 #[path = "wire/metadata.rs"]
 mod metadata;
 #[path = "wire/parameters.rs"]
 mod parameters;
+#[path = "wire/reads.rs"]
+mod reads;
 #[path = "wire/results.rs"]
 mod results;
 #[path = "wire/sessions.rs"]

@@ -90,13 +90,20 @@ impl LocalReply {
 pub struct UnsignedColumn {
     column_type: u8,
     display_width: u32,
+    extended: bool,
 }
 
 impl UnsignedColumn {
     /// MySQL's CONNECTION_ID(): BIGINT.
-    pub const BIGINT: Self = Self { column_type: 8, display_width: 21 };
+    pub const BIGINT: Self = Self { column_type: 8, display_width: 21, extended: false };
     /// MariaDB's CONNECTION_ID(): INT.
-    pub const INT: Self = Self { column_type: 3, display_width: 10 };
+    pub const INT: Self = Self { column_type: 3, display_width: 10, extended: false };
+
+    /// With the empty list of extended metadata that a client with MariaDB's EXTENDED_METADATA expects.
+    #[must_use]
+    pub const fn extended(self, extended: bool) -> Self {
+        Self { extended, ..self }
+    }
 
     /// ColumnDefinition41 of an expression of this type.
     fn definition(self, name: &[u8]) -> Vec<u8> {
@@ -105,6 +112,9 @@ impl UnsignedColumn {
         let mut out = Vec::new();
         for text in [b"def".as_slice(), b"", b"", b"", name, b""] {
             out.put_bytes_lenenc(text);
+        }
+        if self.extended {
+            out.put_bytes_lenenc(&[]);
         }
         out.put_lenenc(12); // length of the fixed fields
         out.put_u16(COLLATION_BINARY);

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rolecall_protocol::SequenceId;
 use rolecall_protocol::command::{Command, process_kill_id};
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::packet::HEADER_LENGTH;
-use rolecall_protocol::response::{ErrPacket, ReplyKind};
+use rolecall_protocol::response::{ErrPacket, ReplyKind, UnsignedColumn};
+use rolecall_protocol::{MariadbCapabilities, SequenceId};
 use rolecall_router::command::statement_of;
-use rolecall_router::sql::{Kill, KillTarget, Statement, kill};
+use rolecall_router::sql::{Flavour, Kill, KillTarget, Statement, kill};
 
 use super::dispatch::Job;
 use super::{CloseReason, Session};
@@ -48,9 +48,22 @@ impl Session {
         }
     }
 
+    /// `SELECT CONNECTION_ID()` with this column name: the id by which KILL reaches this session.
+    pub(super) async fn tell_connection_id(&mut self, column: &[u8]) -> Result<(), CloseReason> {
+        let layout = match self.state.lexing().flavour {
+            Flavour::Mysql => UnsignedColumn::BIGINT,
+            Flavour::Mariadb => {
+                UnsignedColumn::INT.extended(self.identity.mariadb.contains(MariadbCapabilities::EXTENDED_METADATA))
+            }
+        };
+        let reply = self.local(SequenceId(1)).unsigned(column, layout, u64::from(self.handle.id));
+        self.state.observe_own_ok();
+        self.send(&reply).await
+    }
+
     /// COM_PROCESS_KILL: answered by MariaDB; MySQL 9 does not know it, and says so itself.
     pub(super) async fn process_kill(&mut self, buffer: &mut Buffer, taken: usize) -> Result<(), CloseReason> {
-        let mariadb = self.state.lexing().flavour == rolecall_router::sql::Flavour::Mariadb;
+        let mariadb = self.state.lexing().flavour == Flavour::Mariadb;
         match process_kill_id(&buffer.filled()[HEADER_LENGTH..taken]) {
             Some(id) if mariadb => self.kill(u64::from(id), false).await,
             _ => {

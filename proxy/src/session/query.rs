@@ -6,10 +6,10 @@ use rolecall_protocol::SequenceId;
 use rolecall_protocol::command::Command;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::packet::HEADER_LENGTH;
-use rolecall_protocol::response::{ErrPacket, ReplyKind, UnsignedColumn};
+use rolecall_protocol::response::{ErrPacket, ReplyKind};
 use rolecall_protocol::statement::QueryRequest;
-use rolecall_router::command::is_repeatable;
-use rolecall_router::sql::{Effects, Flavour, Hint, Statement, Verb, bare_connection_id, classify, names_collation};
+use rolecall_router::command::{is_repeatable, may_have_changed_data};
+use rolecall_router::sql::{Effects, Hint, Statement, Verb, bare_connection_id, classify, names_collation};
 use rolecall_router::topology::{Primary, ServerId};
 
 use super::dispatch::Job;
@@ -48,13 +48,7 @@ impl Session {
         if statement.effects.contains(Effects::CONNECTION_ID)
             && let Some(column) = bare_connection_id(sql, self.state.lexing())
         {
-            let layout = match self.state.lexing().flavour {
-                Flavour::Mysql => UnsignedColumn::BIGINT,
-                Flavour::Mariadb => UnsignedColumn::INT,
-            };
-            let reply = self.local(SequenceId(1)).unsigned(column, layout, u64::from(self.handle.id));
-            self.state.observe_own_ok();
-            return self.send(&reply).await;
+            return self.tell_connection_id(column).await;
         }
         if statement.effects.contains(Effects::SETS_COLLATION)
             && let Some(collation) = names_collation(sql, self.state.lexing()).map(<[u8]>::to_vec)
@@ -109,6 +103,7 @@ impl Session {
                 },
             };
             let tied = self.state.tied_to().is_some();
+            let unknown = may_have_changed_data(&job.statement, self.state.transaction().is_some());
             let Some((link, own)) = self.ready(target, &job, &mut hold, buffer, taken).await? else {
                 continue;
             };
@@ -130,7 +125,7 @@ impl Session {
                     losses += 1;
                     self.state.lost(target);
                     if tied || reached || losses >= LOSSES || !is_repeatable(&job.statement) {
-                        self.report_loss(&job, boundary, tied).await?;
+                        self.report_loss(boundary, tied, unknown).await?;
                         return Ok(None);
                     }
                 }
@@ -164,7 +159,7 @@ impl Session {
             LinkError::Refused(err) => self.send_error(&err).await?,
             LinkError::TieLost => {
                 self.state.lost(target);
-                self.report_loss(job, Some(SequenceId(1)), true).await?;
+                self.report_loss(Some(SequenceId(1)), true, false).await?;
             }
             LinkError::Unreachable(reason) => {
                 if self.wait_for_reachable(hold, buffer).await? {
@@ -176,32 +171,32 @@ impl Session {
         Ok(Some((None, None)))
     }
 
-    /// Tells the client that a server was lost; ends the session where its state went with the server.
+    /// Tells the client that a server was lost, and whether the outcome of its statement is unknown; ends the session
+    /// where its state went with the server.
     pub(super) async fn report_loss(
         &mut self,
-        job: &Job,
         boundary: Option<SequenceId>,
         tied: bool,
+        unknown: bool,
     ) -> Result<(), CloseReason> {
-        let unknown = !tied && !is_repeatable(&job.statement);
         self.worker.metrics.errors.increment(if unknown { ErrorKind::OutcomeUnknown } else { ErrorKind::BackendLost });
         let Some(sequence) = boundary else { return Err(CloseReason::ServerLost) };
-        let err = if tied {
+        let err = if unknown {
+            ErrPacket::new(
+                ErrorCode::OUTCOME_UNKNOWN,
+                "Rolecall lost the server before it answered: the statement may or may not have been executed; check before \
+                 you try again",
+            )
+        } else if tied {
             ErrPacket::new(
                 ErrorCode::CONNECTION_LOST,
                 "Rolecall lost the server that held this session's transaction or state: what was not committed is rolled \
                  back; reconnect and try the transaction again",
             )
-        } else if is_repeatable(&job.statement) {
+        } else {
             ErrPacket::new(
                 ErrorCode::CONNECTION_LOST,
                 "Rolecall lost the server while it answered this read: nothing was changed; a retry is safe",
-            )
-        } else {
-            ErrPacket::new(
-                ErrorCode::OUTCOME_UNKNOWN,
-                "Rolecall lost the server before it answered: the statement may or may not have been executed; check before \
-                 you try again",
             )
         };
         let bytes = self.local(sequence).err(&err);

@@ -7,6 +7,7 @@ use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::packet::HEADER_LENGTH;
 use rolecall_protocol::passage::{Passage, PassageEnd};
 use rolecall_protocol::response::{ErrPacket, ReplyKind};
+use rolecall_router::command::may_have_changed_data;
 use rolecall_router::sql::Statement;
 
 use super::dispatch::Job;
@@ -49,6 +50,7 @@ impl Session {
             Err(err) => return self.refuse_long(buffer, &err).await,
         };
         let tied = self.state.tied_to().is_some();
+        let unknown = may_have_changed_data(&job.statement, self.state.transaction().is_some());
         let link = match self.take_link(target).await {
             Ok(mut link) => self.outgoing(&mut link, buffer, head, &job).await.map(|_| link),
             Err(error) => Err(error),
@@ -73,7 +75,7 @@ impl Session {
             Exchanged::RefusedReadOnly(err) => self.send_error(&err).await,
             Exchanged::Lost { boundary, .. } => {
                 self.state.lost(target);
-                self.report_loss(&job, boundary, tied).await
+                self.report_loss(boundary, tied, unknown).await
             }
         }
     }

@@ -114,11 +114,11 @@ bitflags! {
         /// The only statement of its text, and begins with no known word: a syntax error says that nothing ran.
         const UNKNOWN_WORD = 1 << 25;
         /// COMMIT RELEASE, ROLLBACK RELEASE: the server closes the connection behind its OK.
-        const RELEASES_SESSION = 1 << 27;
+        const RELEASES_SESSION = 1 << 26;
         /// COMMIT NO RELEASE, ROLLBACK NO RELEASE: it does not, whatever completion_type says.
-        const KEEPS_SESSION = 1 << 28;
+        const KEEPS_SESSION = 1 << 27;
         /// Reads or sets session_track_* variables.
-        const TRACKERS = 1 << 29;
+        const TRACKERS = 1 << 28;
     }
 }
 

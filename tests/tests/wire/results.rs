@@ -134,7 +134,7 @@ on_every_server! {
             let set = run.stage().clone();
             let name = run.name.clone();
             let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-            while set.set.primary.value(&format!("select count(*) from information_schema.processlist where user = '{name}' and info like 'select a, sleep%'")) == "0" {
+            while set.set.primary.value(&format!("select count(*) from information_schema.processlist where user = '{name}' and info like 'select a, sleep%' and state = 'User sleep'")) == "0" {
                 assert!(std::time::Instant::now() < deadline, "the statement does not start");
             }
             killer.run(&format!("kill query {id}"));
