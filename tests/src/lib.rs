@@ -38,4 +38,4 @@ pub use replica_set::ReplicaSet;
 pub use server::{Server, ServerOptions};
 pub use stage::Stage;
 pub use transcript::{Event, Transcript};
-pub use trial::{Run, Trial};
+pub use trial::{Run, Trial, without_host};

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use rolecall_protocol::response::OkPacket;
+use rolecall_protocol::handshake::Greeting;
+use rolecall_protocol::response::{ErrPacket, OkPacket};
 use rolecall_protocol::wire::Reader;
 use rolecall_protocol::{Capabilities, StatusFlags};
 
@@ -230,6 +231,46 @@ impl Run {
         self.client.transcript.push(Event::Noted(what.into()));
     }
 
+    /// Logs in on the same way with these options; the outcome is noted.
+    ///
+    /// # Errors
+    /// The ERR packet.
+    pub fn try_login(&mut self, options: &LoginOptions) -> Result<Client, ErrPacket> {
+        let outcome = Client::login(self.address(), options);
+        let told = outcome.as_ref().map_or_else(without_host, |_| "logged in".to_owned());
+        self.note(format!("login as {:.40} by {}: {told}", options.user, options.plugin));
+        outcome
+    }
+
+    /// A connection whose greeting was read, with these options' capabilities: for logins that a test writes itself.
+    ///
+    /// # Panics
+    /// Where there is no greeting.
+    #[must_use]
+    pub fn greeted(&self, options: &LoginOptions) -> (Client, Greeting) {
+        let mut client = Client::connect(self.address()).expect("a connection");
+        let greeting = client.read_greeting().expect("a greeting");
+        client.capabilities = options.capabilities;
+        client.capabilities.set(Capabilities::CONNECT_WITH_DB, options.database.is_some());
+        (client, greeting)
+    }
+
+    /// Reads what `client` is sent until its peer closes, and notes it: nothing, or an error.
+    ///
+    /// # Panics
+    /// Where the peer does not close, or sends anything else.
+    pub fn note_refusal(&mut self, what: &str, client: &mut Client) {
+        let answer = client.stream.take_until_close().expect("a close");
+        let told = match answer.get(4..) {
+            None => "closed".to_owned(),
+            Some(payload) if payload.first() == Some(&0xFF) => {
+                without_host(&ErrPacket::decode(payload).expect("an ERR packet"))
+            }
+            Some(_) => panic!("{what}: {answer:02x?}"),
+        };
+        self.note(format!("{what}: {told}"));
+    }
+
     /// The stage below.
     #[must_use]
     pub const fn stage(&self) -> &Arc<Stage> {
@@ -263,17 +304,27 @@ fn open(stage: &Arc<Stage>, options: &LoginOptions, proxied: bool, settle: bool)
     client
 }
 
+/// An error's code and text without the client's address.
+#[must_use]
+pub fn without_host(error: &ErrPacket) -> String {
+    let text = error.to_string();
+    hidden_host(&text).unwrap_or(text)
+}
+
 /// The client's address in errors 1045 and 3118 is the proxy's.
 fn hide_host(packet: &mut Packet) {
     if packet.part != Part::Err {
         return;
     }
-    let text = String::from_utf8_lossy(&packet.payload);
-    if let Some((before, rest)) = text.split_once("'@'")
-        && let Some((_, after)) = rest.split_once('\'')
-    {
-        packet.payload = format!("{before}'@'HOST'{after}").into_bytes();
+    if let Some(text) = hidden_host(&String::from_utf8_lossy(&packet.payload)) {
+        packet.payload = text.into_bytes();
     }
+}
+
+fn hidden_host(text: &str) -> Option<String> {
+    let (before, rest) = text.split_once("'@'")?;
+    let (_, after) = rest.split_once('\'')?;
+    Some(format!("{before}'@'HOST'{after}"))
 }
 
 /// Whether a statement took longer than long_query_time is the machine's affair.

@@ -4,6 +4,8 @@
 #[path = "wire/script.rs"]
 mod script;
 
+#[path = "wire/administration.rs"]
+mod administration;
 #[path = "wire/binary.rs"]
 mod binary;
 #[path = "wire/change_user.rs"]

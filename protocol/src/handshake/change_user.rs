@@ -36,7 +36,10 @@ impl ChangeUser {
         let user = reader.bytes_nul("user name")?.to_vec(); // string<NUL>
         let auth_response = Zeroizing::new(read_short_auth_response(&mut reader, capabilities)?.to_vec());
         let database = reader.bytes_nul("database")?.to_vec(); // string<NUL>
-        // Everything behind the database may be missing.
+        // Everything behind the database may be missing, but servers insist on the plugin of a client that names plugins.
+        if capabilities.contains(Capabilities::PLUGIN_AUTH) && reader.rest().len() < 3 {
+            return Err(ProtocolError::malformed("plugin"));
+        }
         let collation = if reader.is_empty() { None } else { Some(reader.u16("collation")?) }; // int<2>
         let plugin = if capabilities.contains(Capabilities::PLUGIN_AUTH) { read_plugin(&mut reader) } else { None };
         let attributes =
@@ -116,9 +119,13 @@ mod tests {
         assert!(ChangeUser::decode(b"app", CAPABILITIES).is_err());
         assert!(ChangeUser::decode(b"app\0\x20abc", CAPABILITIES).is_err());
         assert!(ChangeUser::decode(b"app\0\0shop", CAPABILITIES).is_err());
-        let short = ChangeUser::decode(b"app\0\0shop\0", CAPABILITIES).expect("may end here");
+        for end in [&b""[..], b"\xFF", b"\xFF\0"] {
+            assert!(ChangeUser::decode(&[b"app\0\0shop\0", end].concat(), CAPABILITIES).is_err(), "no plugin");
+        }
+        let short = ChangeUser::decode(b"app\0\0shop\0", Capabilities::SECURE_CONNECTION).expect("may end here");
         assert_eq!((short.collation, short.plugin), (None, None));
-        assert!(ChangeUser::decode(b"app\0\0shop\0\xFF", CAPABILITIES).is_err(), "half a collation id");
+        let half = ChangeUser::decode(b"app\0\0shop\0\xFF", Capabilities::SECURE_CONNECTION);
+        assert!(half.is_err(), "half a collation id");
     }
 
     #[test]

@@ -51,7 +51,9 @@ impl Session {
 
     async fn out_of_order(&mut self) -> CloseReason {
         let err = ErrPacket::new(ErrorCode::NET_PACKETS_OUT_OF_ORDER, "Got packets out of order");
-        let _ = self.send_error(&err).await;
+        // As servers send it: with the id of a first packet, whatever the client's was.
+        let bytes = self.local(SequenceId(0)).err(&err);
+        let _ = self.send(&bytes).await;
         CloseReason::ClientBroke
     }
 }

@@ -141,24 +141,21 @@ impl Session {
             return Err(unknown_statement(id, "mysqld_stmt_execute", flavour));
         };
         let mut statement = prepared.statement;
-        if command == Command::StmtExecute {
-            match ExecuteRequest::read(payload, prepared.parameters, capabilities) {
-                Ok(request) => {
-                    if request.flags().wants_cursor() {
-                        statement = statement.tied();
-                    }
-                    if let Some(types) = request.types() {
-                        prepared.types = Some(types.into());
-                        prepared.bindings += 1;
-                    }
-                    if whole && statement.hint.is_none() {
-                        let long_data = prepared.long_data.is_some();
-                        statement.hint = request.attribute(b"rolecall", &|_| long_data).and_then(Hint::from_name);
-                    }
-                }
-                // The head of a long execution may end inside its types: it stays where it ran before. What is too short
-                // as a whole is refused by the server, in its own words (trap B7).
-                Err(_) => {}
+        // The head of a long execution may end inside its types: it stays where it ran before. What is too short as a
+        // whole is refused by the server, in its own words (trap B7).
+        if command == Command::StmtExecute
+            && let Ok(request) = ExecuteRequest::read(payload, prepared.parameters, capabilities)
+        {
+            if request.flags().wants_cursor() {
+                statement = statement.tied();
+            }
+            if let Some(types) = request.types() {
+                prepared.types = Some(types.into());
+                prepared.bindings += 1;
+            }
+            if whole && statement.hint.is_none() {
+                let long_data = prepared.long_data.is_some();
+                statement.hint = request.attribute(b"rolecall", &|_| long_data).and_then(Hint::from_name);
             }
         }
         if std::mem::take(&mut prepared.long_data_lost) {

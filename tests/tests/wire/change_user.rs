@@ -1,8 +1,8 @@
 //! COM_CHANGE_USER: A26 to A28, E11.
 
 use rolecall_protocol::Capabilities;
-use rolecall_tests::raw::{Kind, LoginOptions};
-use rolecall_tests::{Trial, on_every_server};
+use rolecall_tests::raw::{Kind, LoginOptions, Packet, Part};
+use rolecall_tests::{Run, Trial, on_every_server};
 
 on_every_server! {
     fn a26_to_the_same_user(stage) {
@@ -41,13 +41,15 @@ on_every_server! {
     }
 
     fn a26_a_wrong_password_closes(stage) {
-        Trial::new(stage, "a26_wrong").run_proxied(|run| {
+        // MariaDB itself lets the old user go on; the proxy does as MySQL does.
+        let trial = Trial::new(stage, "a26_wrong");
+        let steps = |run: &mut Run| {
             let options = LoginOptions { password: "wrong".into(), ..run.options().clone() };
             let error = run.change_user(&options).expect_err("a wrong password");
             assert_eq!(error.code, 1045);
-            // MariaDB itself lets the old user go on.
             assert!(run.query("select 1").closed);
-        });
+        };
+        if stage.flavour().is_mariadb() { trial.run_proxied(steps) } else { trial.run(steps) }
     }
 
     fn a26_an_unknown_schema(stage) {
@@ -61,13 +63,18 @@ on_every_server! {
 
     fn a27_bodies_that_are_cut_off(stage) {
         for body in [&b""[..], b"a27", b"a27\0", b"a27\0\x14", b"a27\0\x14abc", b"a27\0\0", b"a27\0\0db", b"a27\0\0\0", b"a27\0\0\0\x2d", b"a27\0\xff\0\0\0\0"] {
-            Trial::new(stage, "a27").run_proxied(|run| {
-                let reply = run.command("change user, cut off", &[&[0x11], body].concat(), Kind::Single);
+            // Which scramble comes with an AuthSwitchRequest is another each time.
+            let hide_scramble = |packet: &mut Packet| if packet.part == Part::Other { packet.payload.truncate(23); };
+            let trial = Trial::new(stage, "a27").mask(hide_scramble);
+            let steps = |run: &mut Run| {
+                let reply = run.command(&format!("change user with {body:02x?}"), &[&[0x11], body].concat(), Kind::Single);
                 assert!(reply.ok().is_none(), "{body:02x?}: {reply:?}");
                 run.client.stream.shutdown(std::net::Shutdown::Both);
                 let mut other = run.another();
                 assert_eq!(other.run("select 1").value(), "1");
-            });
+            };
+            // MariaDB greets such a client anew.
+            if stage.flavour().is_mariadb() { trial.run_proxied(steps) } else { trial.run(steps) }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rolecall_protocol::Capabilities;
-use rolecall_tests::raw::{Kind, Packet, Part, Reply};
+use rolecall_tests::raw::{Kind, LoginOptions, Packet, Part, Reply};
 use rolecall_tests::{Run, Trial, on_every_server};
 
 /// KILL with an id that differs between runs.
@@ -89,12 +89,15 @@ on_every_server! {
     }
 
     fn c14_cloning_and_group_streams_are_unknown_commands(stage) {
-        Trial::new(stage, "c14").run_proxied(|run| {
+        let trial = Trial::new(stage, "c14");
+        let steps = |run: &mut Run| {
             for byte in [0x20, 0x21] {
-                assert_eq!(run.command("server to server", &[byte], Kind::Single).code(), 1047);
+                assert_eq!(run.command(&format!("command {byte:02x}"), &[byte], Kind::Single).code(), 1047);
             }
             run.ping().expect_ok("ping");
-        });
+        };
+        // MySQL itself asks for the right to clone before it finds no plugin to do it.
+        if stage.flavour().is_mariadb() { trial.run(steps) } else { trial.run_proxied(steps) }
     }
 
     fn e14_old_commands(stage) {
@@ -109,12 +112,16 @@ on_every_server! {
     }
 
     fn c6_kill_reaches_own_sessions_only(stage) {
-        Trial::new(stage, "c6").mask(|packet| {
-            if packet.part == Part::Row || packet.part == Part::Err {
-                packet.payload.clear();
-                if packet.part == Part::Row { packet.payload.clear(); }
+        let hide_id = |packet: &mut Packet| {
+            if packet.part == Part::Err {
+                let text = packet.payload.iter().map(|byte| if byte.is_ascii_digit() { b'N' } else { *byte });
+                packet.payload = text.collect();
+                packet.payload.dedup();
             }
-        }).run(|run| {
+        };
+        let other_user = "c6_other";
+        stage.set.primary.run(&format!("create user if not exists {other_user}@'%' {}", stage.flavour().identified("other")));
+        Trial::new(stage, "c6").mask(hide_id).run(|run| {
             let mut victim = run.another();
             let id: u32 = victim.run("select connection_id()").value().parse().expect("a number");
             let greeted = victim.greeting.as_ref().expect("a greeting").connection_id;
@@ -132,13 +139,24 @@ on_every_server! {
                 assert!(Instant::now() < deadline, "the killed session goes on");
             }
             // Another user's session, and one that is none.
-            let root = run.stage().set.primary.value("select connection_id()");
-            let code = kill(run, &format!("kill {root}")).code();
-            // The server says that it is somebody else's, the proxy that it knows none of that id.
-            assert!([1094, 1095].contains(&code), "{code}");
-            assert_eq!(run.query("kill 4000000000").code(), 1094);
+            let mut others = run.another_with(|options| {
+                *options = LoginOptions { user: other_user.into(), password: "other".into(), database: None, ..options.clone() };
+            });
+            let id = others.run("select connection_id()").value();
+            for sql in ["kill", "kill query", "kill connection"] {
+                assert_eq!(kill(run, &format!("{sql} {id}")).code(), 1095);
+                assert_eq!(kill(run, &format!("{sql} 4000000000")).code(), 1094);
+            }
+            assert_eq!(others.run("select 1").value(), "1");
+            if run.proxied {
+                // A session that is not the proxy's is none to it; the server says that it is somebody else's.
+                let root = run.stage().set.primary.value("select connection_id()");
+                let reply = run.another().query(format!("kill {root}"));
+                assert!([1094, 1095].contains(&reply.code()), "{reply:?}");
+            }
             assert_eq!(run.run("select 5").value(), "5");
         });
+        stage.set.primary.run(&format!("drop user {other_user}@'%'"));
     }
 
     fn c7_kill_of_the_own_session(stage) {
@@ -164,20 +182,17 @@ on_every_server! {
     }
 
     fn c12_replication_commands_without_the_right(stage) {
-        Trial::new(stage, "c12_dump").run_proxied(|run| {
-            let reply = run.command("register replica", &[0x15, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], Kind::Single);
-            assert!(reply.closed || reply.error().is_some() || reply.ok().is_some());
-            if !reply.closed {
-                let reply = run.command("dump", &[0x12, 4, 0, 0, 0, 0, 0, 9, 0, 0, 0], Kind::Single);
-                assert!(reply.closed || reply.error().is_some(), "{reply:?}");
-            }
-            let mut other = run.another();
-            assert_eq!(other.run("select 1").value(), "1");
-            for short in [&[0x12][..], &[0x12, 1], &[0x1E], &[0x1E, 0, 0, 9], &[0x15], &[0x15, 1, 2]] {
+        Trial::new(stage, "c12_dump").run(|run| {
+            let commands: [&[u8]; 10] = [
+                &[0x15, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], &[0x12, 4, 0, 0, 0, 0, 0, 9, 0, 0, 0], &[0x1E, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+                &[0x12], &[0x12, 1], &[0x1E], &[0x1E, 0, 0, 9], &[0x15], &[0x15, 1, 2], &[0x12, 0, 0, 0, 0],
+            ];
+            for command in commands {
                 let mut other = run.another();
-                let reply = other.command("short", short, Kind::Single);
-                assert!(reply.closed || reply.error().is_some(), "{short:02x?}: {reply:?}");
+                other.command(&format!("command {command:02x?}"), command, Kind::Single);
+                run.client.transcript.append(&mut other.transcript);
             }
+            assert_eq!(run.run("select 1").value(), "1");
         });
     }
 

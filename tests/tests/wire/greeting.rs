@@ -47,16 +47,13 @@ on_every_server! {
     }
 
     fn f9_a_wrong_sequence_id_in_the_response(stage) {
-        Trial::new(stage, "f9").run_proxied(|run| {
+        Trial::new(stage, "f9").run(|run| {
             let options = run.options().clone();
-            let mut client = Client::connect(run.address()).expect("a connection");
-            let greeting = client.read_greeting().expect("a greeting");
-            client.capabilities = options.capabilities | Capabilities::CONNECT_WITH_DB;
+            let (mut client, greeting) = run.greeted(&options);
             let response = client.response(&options, client.head(&options), &greeting);
             client.sequence = SequenceId(5);
             client.send_packet(&response.encode());
-            let answer = client.stream.take_until_close().expect("a close");
-            assert!(answer.is_empty() || answer.get(4) == Some(&0xFF), "{answer:02x?}");
+            run.note_refusal("a wrong sequence id", &mut client);
         });
     }
 
@@ -74,12 +71,10 @@ on_every_server! {
 
     fn a22_a23_nothing_but_an_answer_counts_before_the_login_is_done(stage) {
         for second in [&b"\x03select 1"[..], b"\x03drop database a22", b"\x0e", b"\x01", b"", b"\xff\xff\xff\xff"] {
-            Trial::new(stage, "a22").run_proxied(|run| {
+            Trial::new(stage, "a22").run(|run| {
                 let mut options = run.options().clone();
                 options.password = "not yet right".into();
-                let mut client = Client::connect(run.address()).expect("a connection");
-                let greeting = client.read_greeting().expect("a greeting");
-                client.capabilities = options.capabilities | Capabilities::CONNECT_WITH_DB;
+                let (mut client, greeting) = run.greeted(&options);
                 let response = client.response(&options, client.head(&options), &greeting).encode();
                 client.send_packet(&response);
                 client.send_packet(if second.is_empty() { &response } else { second });
@@ -99,15 +94,10 @@ on_every_server! {
     }
 
     fn a6_user_names_of_every_length(stage) {
-        Trial::new(stage, "a6").run_proxied(|run| {
+        Trial::new(stage, "a6").run(|run| {
             for name in [String::new(), "a6x".into(), "u".repeat(32), "u".repeat(33), "a6".to_owned() + &"x".repeat(253), "u".repeat(60_000), "a6\u{fffd}".into()] {
                 let options = LoginOptions { user: name.clone(), database: None, ..run.options().clone() };
-                let mut client = Client::connect(run.address()).expect("a connection");
-                let greeting = client.read_greeting().expect("a greeting");
-                client.capabilities = options.capabilities;
-                let response = client.response(&options, client.head(&options), &greeting).encode();
-                client.send_packet(&response);
-                let error = client.finish_login(&options, &greeting.plugin, &greeting.scramble).expect_err("no such user");
+                let error = run.try_login(&options).map(drop).expect_err("no such user");
                 assert_eq!(error.code, 1045, "{} bytes: {error}", name.len());
             }
         });
