@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod command;
 pub mod compare;
 pub mod demo;
+pub mod interrupt;
 pub mod load;
 pub mod process;
 pub mod relay;

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 
+use crate::interrupt;
 use crate::process::Process;
 
 /// A running process; dropping it kills it. It is also killed when this program itself dies, whatever the cause.
@@ -60,11 +61,12 @@ impl Child {
     /// Waits until `ready` says so.
     ///
     /// # Errors
-    /// The process has ended, or the time is over: with the end of its output.
+    /// The process has ended, or the time is over: with the end of its output. The user has interrupted the wait.
     pub fn wait_until(&mut self, time: Duration, mut ready: impl FnMut() -> bool) -> anyhow::Result<()> {
         let deadline = Instant::now() + time;
         while !ready() {
             self.check()?;
+            ensure!(!interrupt::requested(), "interrupted");
             if Instant::now() > deadline {
                 bail!("{} is not ready after {} s\n{}", self.name, time.as_secs(), self.last_lines());
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-use super::{Child, Folder, environment, free_port};
+use super::{Child, ControlPlane, Folder, Ports, environment, free_port};
 
 /// A running API server; dropping it ends it and its etcd.
 #[derive(Debug)]
@@ -31,42 +31,15 @@ impl Kubernetes {
         let assets = PathBuf::from(assets.context("there is no kube-apiserver: run tests/setup/install kubernetes")?);
         let home = folder.join("kubernetes");
         std::fs::create_dir_all(&home)?;
-        certificates(&home)?;
-        let [client, peer, secure] = ports()?;
-        let etcd = Child::start(
-            "etcd",
-            assets.join("etcd"),
-            [
-                format!("--data-dir={}", home.join("etcd").display()),
-                format!("--listen-client-urls=http://127.0.0.1:{client}"),
-                format!("--advertise-client-urls=http://127.0.0.1:{client}"),
-                format!("--listen-peer-urls=http://127.0.0.1:{peer}"),
-                "--unsafe-no-fsync".to_owned(),
-            ],
-            &folder.join("etcd.log"),
-        )?;
-        let path = |name: &str| home.join(name).display().to_string();
+        let plane = ControlPlane::prepare(&home, ports()?)?;
+        let etcd = Child::start("etcd", assets.join("etcd"), plane.etcd_arguments(), &folder.join("etcd.log"))?;
         let api = Child::start(
             "kube-apiserver",
             assets.join("kube-apiserver"),
-            [
-                format!("--etcd-servers=http://127.0.0.1:{client}"),
-                format!("--secure-port={secure}"),
-                "--bind-address=127.0.0.1".to_owned(),
-                "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
-                format!("--tls-cert-file={}", path("server.crt")),
-                format!("--tls-private-key-file={}", path("server.key")),
-                format!("--client-ca-file={}", path("ca.crt")),
-                "--authorization-mode=RBAC".to_owned(),
-                "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
-                format!("--service-account-key-file={}", path("ca.key")),
-                format!("--service-account-signing-key-file={}", path("ca.key")),
-                "--disable-admission-plugins=ServiceAccount".to_owned(),
-            ],
+            plane.api_server_arguments(),
             &folder.join("kube-apiserver.log"),
         )?;
-        let kubeconfig = write_kubeconfig(&home, secure)?;
-        let mut cluster = Self { api, etcd, kubectl: assets.join("kubectl"), kubeconfig };
+        let mut cluster = Self { api, etcd, kubectl: assets.join("kubectl"), kubeconfig: plane.kubeconfig() };
         cluster.etcd.check()?;
         let (kubectl, config) = (cluster.kubectl.clone(), cluster.kubeconfig.clone());
         cluster.api.wait_until(Duration::from_secs(60), || {
@@ -131,7 +104,7 @@ fn kubectl_quietly(program: &Path, kubeconfig: &Path, arguments: &[&str]) -> boo
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-fn ports() -> anyhow::Result<[u16; 3]> {
+fn ports() -> anyhow::Result<Ports> {
     let mut ports = [0; 3];
     let mut held = Vec::new();
     for port in &mut ports {
@@ -139,66 +112,6 @@ fn ports() -> anyhow::Result<[u16; 3]> {
         // Held until all three are found, so that they differ.
         held.push(std::net::TcpListener::bind((LOCALHOST, *port))?);
     }
-    Ok(ports)
-}
-
-/// An authority, the server's certificate and an administrator's, by openssl.
-fn certificates(home: &Path) -> anyhow::Result<()> {
-    let key = ["-newkey", "rsa:2048", "-nodes", "-days", "30"];
-    let names = "subjectAltName=DNS:localhost,DNS:kubernetes.default.svc,IP:127.0.0.1,IP:10.0.0.1";
-    openssl(home, &["req", "-x509", "-subj", "/CN=demonstration", "-keyout", "ca.key", "-out", "ca.crt"], &key)?;
-    let signed = ["-CA", "ca.crt", "-CAkey", "ca.key"];
-    // A client that is strict about it refuses an authority's certificate as a server's own.
-    let leaf = ["-addext", "basicConstraints=critical,CA:FALSE"];
-    let server = [
-        "req",
-        "-x509",
-        "-subj",
-        "/CN=kube-apiserver",
-        "-addext",
-        names,
-        "-keyout",
-        "server.key",
-        "-out",
-        "server.crt",
-    ];
-    openssl(home, &server, &[key.as_slice(), signed.as_slice(), leaf.as_slice()].concat())?;
-    let admin = [
-        "req",
-        "-x509",
-        "-subj",
-        "/O=system:masters/CN=admin",
-        "-addext",
-        "extendedKeyUsage=clientAuth",
-        "-keyout",
-        "admin.key",
-        "-out",
-        "admin.crt",
-    ];
-    openssl(home, &admin, &[key.as_slice(), signed.as_slice(), leaf.as_slice()].concat())
-}
-
-fn openssl(home: &Path, arguments: &[&str], more: &[&str]) -> anyhow::Result<()> {
-    let output = Command::new("openssl").current_dir(home).args(arguments).args(more).stdin(Stdio::null()).output();
-    let output = output.context("cannot run openssl")?;
-    if !output.status.success() {
-        bail!("openssl {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim());
-    }
-    Ok(())
-}
-
-fn write_kubeconfig(home: &Path, port: u16) -> anyhow::Result<PathBuf> {
-    let config = serde_json::json!({
-        "apiVersion": "v1", "kind": "Config", "current-context": "demo",
-        "clusters": [{"name": "demo", "cluster": {
-            "server": format!("https://127.0.0.1:{port}"), "certificate-authority": home.join("ca.crt"),
-        }}],
-        "users": [{"name": "admin", "user": {
-            "client-certificate": home.join("admin.crt"), "client-key": home.join("admin.key"),
-        }}],
-        "contexts": [{"name": "demo", "context": {"cluster": "demo", "user": "admin", "namespace": "default"}}],
-    });
-    let path = home.join("kubeconfig");
-    std::fs::write(&path, serde_json::to_string_pretty(&config)?)?;
-    Ok(path)
+    let [etcd, etcd_peer, api] = ports;
+    Ok(Ports { etcd, etcd_peer, api })
 }

@@ -1,6 +1,7 @@
 //! A primary with replicas, made for one run and gone afterwards.
 
 mod child;
+mod control_plane;
 mod flavour;
 mod folder;
 mod kubernetes;
@@ -11,6 +12,7 @@ mod setup;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 pub use child::Child;
+pub use control_plane::{ControlPlane, Ports};
 pub use flavour::Flavour;
 pub use folder::Folder;
 pub use kubernetes::Kubernetes;

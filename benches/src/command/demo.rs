@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::cluster::Flavour;
 use crate::demo::{self, Options};
+use crate::interrupt;
 
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
@@ -47,7 +48,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Ok(true) => Ok(ExitCode::SUCCESS),
         Ok(false) => Ok(ExitCode::FAILURE),
         // As a shell reports a program that SIGINT has ended.
-        Err(_) if demo::interrupt::requested() => Ok(ExitCode::from(130)),
+        Err(_) if interrupt::requested() => {
+            println!("\n  interrupted: all that was started here is gone");
+            Ok(ExitCode::from(130))
+        }
         Err(error) => Err(error),
     }
 }

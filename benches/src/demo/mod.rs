@@ -1,7 +1,6 @@
 //! `./demo`: servers, the proxy in front of them, a short load, and what became of it.
 
 mod checks;
-pub mod interrupt;
 mod kubernetes;
 mod plain;
 mod screen;
@@ -13,6 +12,7 @@ use std::time::Duration;
 pub use screen::{Screen, seconds, thousands};
 
 use crate::cluster::Flavour;
+use crate::interrupt;
 
 /// What to show.
 #[derive(Debug, Clone)]

@@ -1,7 +1,6 @@
 //! A real Kubernetes API server: etcd and kube-apiserver, and no nodes. Pods are objects whose addresses and states a
 //! test sets by hand, to those of real servers on 127.0.0.x.
 
-mod certificates;
 mod pods;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -12,6 +11,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client};
+use rolecall_bench::cluster::{ControlPlane, Ports};
 use tokio::runtime::Runtime;
 
 use crate::environment::kubernetes_program;
@@ -20,8 +20,7 @@ use crate::{GuardedProcess, free_port};
 /// A running API server with an empty store of its own; it ends with this value or with the test process.
 pub struct Kubernetes {
     folder: PathBuf,
-    secure_port: u16,
-    etcd_port: u16,
+    plane: ControlPlane,
     api: Option<GuardedProcess>,
     runtime: Runtime,
     client: Client,
@@ -41,16 +40,16 @@ impl Kubernetes {
         let folder = std::env::temp_dir().join(format!("rolecall-tests-{}", std::process::id()));
         let folder = folder.join(format!("kubernetes-{number}"));
         std::fs::create_dir_all(&folder).expect("the temporary folder is writable");
-        certificates::write(&folder).expect("certificates");
         // Another process may have installed a provider already: it is the same one.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let [etcd_port, peer_port, secure_port] = std::array::from_fn(|_| free_port(Ipv4Addr::LOCALHOST));
-        let etcd = start_etcd(&folder, etcd_port, peer_port);
-        write_kubeconfig(&folder, secure_port);
+        let [etcd_port, etcd_peer, api] = std::array::from_fn(|_| free_port(Ipv4Addr::LOCALHOST));
+        let ports = Ports { etcd: etcd_port, etcd_peer, api };
+        let plane = ControlPlane::prepare(&folder, ports).expect("certificates");
+        let etcd = start_etcd(&folder, &plane, etcd_port);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let client = runtime.block_on(client(&folder));
-        let mut cluster = Self { folder, secure_port, etcd_port, api: None, runtime, client, _etcd: etcd };
+        let client = runtime.block_on(client(&plane));
+        let mut cluster = Self { folder, plane, api: None, runtime, client, _etcd: etcd };
         cluster.start_api_server();
         cluster
     }
@@ -58,7 +57,7 @@ impl Kubernetes {
     /// The administrator's kubeconfig file.
     #[must_use]
     pub fn kubeconfig(&self) -> PathBuf {
-        self.folder.join("kubeconfig")
+        self.plane.kubeconfig()
     }
 
     /// Ends the API server; etcd and what it holds stay.
@@ -84,7 +83,7 @@ impl Kubernetes {
         ));
         std::fs::create_dir_all(&folder).expect("the temporary folder is writable");
         let log = folder.join("log");
-        let arguments = self.arguments();
+        let arguments = self.plane.api_server_arguments();
         let process = GuardedProcess::start(&kubernetes_program("kube-apiserver"), &arguments, &log, &folder);
         let deadline = Instant::now() + Duration::from_secs(60);
         while !self.is_ready() {
@@ -105,25 +104,6 @@ impl Kubernetes {
         })
     }
 
-    fn arguments(&self) -> Vec<String> {
-        let path = |name: &str| self.folder.join(name).display().to_string();
-        vec![
-            format!("--etcd-servers=http://127.0.0.1:{}", self.etcd_port),
-            format!("--secure-port={}", self.secure_port),
-            "--bind-address=127.0.0.1".to_owned(),
-            "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
-            format!("--tls-cert-file={}", path("server.crt")),
-            format!("--tls-private-key-file={}", path("server.key")),
-            format!("--client-ca-file={}", path("ca.crt")),
-            "--authorization-mode=RBAC".to_owned(),
-            "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
-            format!("--service-account-key-file={}", path("service-account.pub")),
-            format!("--service-account-signing-key-file={}", path("service-account.key")),
-            "--disable-admission-plugins=ServiceAccount".to_owned(),
-            "--shutdown-delay-duration=0s".to_owned(),
-        ]
-    }
-
     fn pods(&self) -> Api<Pod> {
         Api::namespaced(self.client.clone(), NAMESPACE)
     }
@@ -132,17 +112,10 @@ impl Kubernetes {
 /// The namespace of all pods.
 pub const NAMESPACE: &str = "default";
 
-fn start_etcd(folder: &Path, client: u16, peer: u16) -> GuardedProcess {
-    let arguments = [
-        format!("--data-dir={}", folder.join("etcd").display()),
-        format!("--listen-client-urls=http://127.0.0.1:{client}"),
-        format!("--advertise-client-urls=http://127.0.0.1:{client}"),
-        format!("--listen-peer-urls=http://127.0.0.1:{peer}"),
-        "--unsafe-no-fsync".to_owned(),
-    ];
+fn start_etcd(folder: &Path, plane: &ControlPlane, port: u16) -> GuardedProcess {
     let log = folder.join("etcd.log");
-    let etcd = GuardedProcess::start(&kubernetes_program("etcd"), &arguments, &log, folder);
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, client));
+    let etcd = GuardedProcess::start(&kubernetes_program("etcd"), &plane.etcd_arguments(), &log, folder);
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let deadline = Instant::now() + Duration::from_secs(30);
     while TcpStream::connect(address).is_err() {
         assert!(etcd.is_running() && Instant::now() < deadline, "etcd does not start:\n{}", tail(&log));
@@ -156,19 +129,8 @@ fn tail(log: &Path) -> String {
     String::from_utf8_lossy(&text[text.len().saturating_sub(3000)..]).into_owned()
 }
 
-fn write_kubeconfig(folder: &Path, port: u16) {
-    let folder = folder.display();
-    let text = format!(
-        "apiVersion: v1\nkind: Config\ncurrent-context: tests\n\
-         clusters: [{{name: tests, cluster: {{server: 'https://127.0.0.1:{port}', certificate-authority: '{folder}/ca.crt'}}}}]\n\
-         users: [{{name: admin, user: {{client-certificate: '{folder}/admin.crt', client-key: '{folder}/admin.key'}}}}]\n\
-         contexts: [{{name: tests, context: {{cluster: tests, user: admin, namespace: {NAMESPACE}}}}}]\n"
-    );
-    std::fs::write(format!("{folder}/kubeconfig"), text).expect("the folder is writable");
-}
-
-async fn client(folder: &Path) -> Client {
-    let kubeconfig = Kubeconfig::read_from(folder.join("kubeconfig")).expect("a kubeconfig");
+async fn client(plane: &ControlPlane) -> Client {
+    let kubeconfig = Kubeconfig::read_from(plane.kubeconfig()).expect("a kubeconfig");
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
     Client::try_from(config.expect("a configuration")).expect("a client")
 }
