@@ -10,12 +10,16 @@ mod administration;
 mod binary;
 #[path = "wire/change_user.rs"]
 mod change_user;
+#[path = "wire/clients.rs"]
+mod clients;
 #[path = "wire/commands.rs"]
 mod commands;
 #[path = "wire/compression.rs"]
 mod compression;
 #[path = "wire/cursors.rs"]
 mod cursors;
+#[path = "wire/executions.rs"]
+mod executions;
 #[path = "wire/framing.rs"]
 mod framing;
 #[path = "wire/greeting.rs"]

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use crate::error_code::ErrorCode;
 use crate::session_track::SessionStateChanges;
+use crate::statement::StatementId;
 use crate::wire::{Put, Reader};
 use crate::{Capabilities, ProtocolError, StatusFlags};
 
@@ -136,6 +137,18 @@ impl ErrPacket {
         Ok(Self { code, sql_state, message: reader.take_rest().to_vec() })
     }
 
+    /// The same error for a client that knows the prepared statement by another id, where its message names the id
+    /// (ER_UNKNOWN_STMT_HANDLER, ER_STMT_HAS_NO_OPEN_CURSOR).
+    #[must_use]
+    pub fn about_statement(&self, server_id: StatementId, client_id: StatementId) -> Option<Self> {
+        if server_id == client_id || !matches!(self.code, 1243 | 1421) {
+            return None;
+        }
+        let message = String::from_utf8_lossy(&self.message);
+        let renamed = message.replacen(&format!("({})", server_id.0), &format!("({})", client_id.0), 1);
+        Some(Self { message: renamed.into_bytes(), ..self.clone() })
+    }
+
     /// The payload as it travels.
     pub fn put(&self, out: &mut Vec<u8>) {
         out.put_u8(0xFF);
@@ -174,5 +187,20 @@ impl EofPacket {
         out.put_u8(0xFE);
         out.put_u16(self.warnings);
         out.put_u16(self.status.bits());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b14_an_error_about_a_statement_names_it_by_the_clients_id() {
+        let error = |code, text: &str| ErrPacket { code, sql_state: None, message: text.into() };
+        let (server, client) = (StatementId(17), StatementId(2));
+        let told = error(1421, "The statement (17) has no open cursor").about_statement(server, client);
+        assert_eq!(told, Some(error(1421, "The statement (2) has no open cursor")));
+        assert_eq!(error(1064, "near (17)").about_statement(server, client), None);
+        assert_eq!(error(1421, "The statement (17) has no open cursor").about_statement(server, server), None);
     }
 }

@@ -158,11 +158,12 @@ async fn converse(
     let status = connection.as_ref().map_or(greeting.status, |connection| connection.status);
     let mut ok = Vec::new();
     OkPacket { status, ..OkPacket::default() }.put(&mut ok, capabilities);
+    // Before the client knows: a KILL of its id may come at once.
+    handle.set_user(&identity.user);
     leg.write(&ok).await?;
     if let Some(algorithm) = compression(capabilities, response.zstd_level) {
         leg.transport.start_compression(algorithm);
     }
-    handle.set_user(&identity.user);
     Ok(Authenticated { identity, capabilities, connection, status })
 }
 

@@ -133,7 +133,7 @@ impl Session {
     ) -> Result<Exchanged, CloseReason> {
         let context = self.reply_context(link, job);
         let refusal_may_be_retried = job.statement.access == Access::Read && self.state.tied_to().is_none();
-        let Connection { transport, view, server, .. } = link;
+        let Connection { transport, view, server, statements, .. } = link;
         let client = &mut self.client;
         let mut relay = Relay {
             scanner: ReplyScanner::new(job.kind, context, last_sent),
@@ -142,6 +142,7 @@ impl Session {
             view,
             server: server.id,
             statement: &job.statement,
+            prepared: (statements, job.statement_id),
             outcome: Outcome::default(),
             out: Vec::new(),
             passing: 0,

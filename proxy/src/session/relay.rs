@@ -1,14 +1,17 @@
 //! One reply on its way from a server to the client.
 
+use std::collections::HashMap;
+
 use rolecall_protocol::packet::{SequenceId, put_packet};
 use rolecall_protocol::response::{EofPacket, ErrPacket, OkHeader, OkPacket, ReplyScanner, Then};
-use rolecall_protocol::statement::PrepareOk;
+use rolecall_protocol::statement::{PrepareOk, StatementId};
 use rolecall_protocol::{Capabilities, ProtocolError, StatusFlags};
 use rolecall_router::refusal::in_read_only_transaction;
 use rolecall_router::session::{Pins, SessionState, View};
 use rolecall_router::sql::Statement;
 use rolecall_router::topology::ServerId;
 
+use crate::backend::BackendStatement;
 use crate::buffer::Buffer;
 
 /// The most that a packet which needs a look (OK, ERR, column count) may take.
@@ -49,6 +52,8 @@ pub(super) struct Relay<'a> {
     pub view: &'a mut View,
     pub server: ServerId,
     pub statement: &'a Statement,
+    /// The server's prepared statements by the client's ids, and which of these the command is about (0: none).
+    pub prepared: (&'a HashMap<u32, BackendStatement>, u32),
     pub outcome: Outcome,
     /// Bytes written anew, in front of what passes; empty in the common case.
     pub out: Vec<u8>,
@@ -92,7 +97,8 @@ impl Relay<'_> {
                 Then::Ok { ok, length, sequence } => self.ok(reply, &mut at, ok, length, sequence)?,
                 Then::Err { err, length, sequence } => {
                     self.state.observe_err(self.server, self.statement, &err);
-                    let instead = in_read_only_transaction(&err, self.state.status(), self.state.lexing().flavour);
+                    let instead = in_read_only_transaction(&err, self.state.status(), self.state.lexing().flavour)
+                        .or_else(|| self.with_the_clients_id(&err));
                     let rewritten = instead.is_some();
                     let err = instead.unwrap_or(err);
                     if self.scanner.raised() == 0 && !rewritten {
@@ -108,6 +114,13 @@ impl Relay<'_> {
                 }
             }
         }
+    }
+
+    /// An error that names a prepared statement names it by the server's id.
+    fn with_the_clients_id(&self, err: &ErrPacket) -> Option<ErrPacket> {
+        let (statements, id) = self.prepared;
+        let statement = statements.get(&id)?;
+        err.about_statement(StatementId(statement.id), StatementId(id))
     }
 
     fn ok(

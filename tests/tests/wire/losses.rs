@@ -1,18 +1,18 @@
-//! Connections that end while something is under way: B16, B17, B20, B21 and B23 of the traps, E16 and E18, H2, H4, H5.
+//! Servers' connections that end while something is under way: B16, B17, B20, B21 and B23 of the traps, D5 and E18.
 
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use rolecall_protocol::SequenceId;
-use rolecall_tests::raw::{Client, Kind, LoginOptions, Reply};
+use rolecall_tests::raw::{Client, Kind, LoginOptions, Parameter, Reply};
 use rolecall_tests::{Flavour, Proxy, ProxyOptions, Run, Server, ServerOptions, Trial, on_every_server};
 
 /// Takes a minute; looks at KILL after each of its rows (a single SLEEP() that is killed lets MySQL insert its row).
-const SLOW_INSERT: &str = "insert into t with recursive n (a) as (select 1 union all select a + 1 from n where a < 60) \
+pub const SLOW_INSERT: &str = "insert into t with recursive n (a) as (select 1 union all select a + 1 from n where a < 60) \
                            select sleep(1) from n";
 
 /// Waits until the primary gives `expected` for `sql`.
-fn wait_for(server: &Server, sql: &str, expected: &str) {
+pub fn wait_for(server: &Server, sql: &str, expected: &str) {
     let deadline = Instant::now() + Duration::from_secs(15);
     loop {
         let value = server.value(sql);
@@ -76,6 +76,38 @@ on_every_server! {
         }
     }
 
+    fn d5_parameter_data_that_was_lost_is_never_taken_for_empty(stage) {
+        Trial::new(stage, "d5").setup(&["create table t (a longblob)"]).run(|run| {
+            let insert = run.prepare("insert into t values (?)");
+            run.send_long_data(insert.id, 0, b"abc");
+            run.ping();
+            kill_at_the_primary(run);
+            let long = [Parameter::of(0xFC, 0, &[])];
+            assert!(failed(&run.execute(insert.id, &long)));
+            let mut other = run.another();
+            assert_eq!(other.run("select count(*) from t for update").value(), "0");
+            run.client.transcript.clear();
+        });
+    }
+
+    fn q27_a_prepared_xa_transaction_survives_its_session(stage) {
+        Trial::new(stage, "q27_survives").setup(&["create table t (a int)"]).run(|run| {
+            let mut gone = run.another();
+            for sql in ["xa start 'q27_survives'", "insert into t values (1)", "xa end 'q27_survives'", "xa prepare 'q27_survives'"] {
+                gone.run(sql);
+            }
+            gone.stream.shutdown(Shutdown::Both);
+            // The server lets go of it once it has seen the end of the session.
+            let deadline = Instant::now() + Duration::from_secs(15);
+            while run.query("xa commit 'q27_survives'").code() != 0 {
+                assert!(Instant::now() < deadline, "the prepared transaction is lost");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            assert_eq!(run.run("select count(*) from t for update").value(), "1");
+            run.client.transcript.clear();
+        });
+    }
+
     fn b23_e18_a_transaction_that_is_idle_for_too_long(stage) {
         Trial::new(stage, "b23").setup(&["create table t (a int)"]).run(|run| {
             run.run("set session wait_timeout = 1");
@@ -115,91 +147,6 @@ on_every_server! {
             assert_eq!(other.run("select count(*) from t for update").value(), "0");
             run.client.transcript.clear();
         });
-    }
-
-    fn e16_a_client_that_vanishes_leaves_nothing_running(stage) {
-        // A server that is alone with its client does not look after it during SLEEP().
-        Trial::new(stage, "e16").setup(&["create table t (a int)"]).run_proxied(|run| {
-            let running = "select count(*) from information_schema.processlist where user = 'e16' and info like 'insert into t with%'";
-            let stage = run.stage().clone();
-            for how in [Shutdown::Both, Shutdown::Write] {
-                let mut gone = run.another();
-                gone.send_query(SLOW_INSERT);
-                wait_for(&stage.set.primary, running, "1");
-                gone.stream.shutdown(how);
-                wait_for(&stage.set.primary, running, "0");
-                // In the middle of a result.
-                let mut gone = run.another();
-                gone.send_query("select a.*, repeat('x', 1000000) from information_schema.columns a, information_schema.columns b for update");
-                assert!(gone.read_packet().is_some());
-                gone.stream.shutdown(how);
-                wait_for(&stage.set.primary, "select count(*) from information_schema.processlist where user = 'e16' and info like 'select a.%'", "0");
-            }
-            assert_eq!(run.run("select count(*) from t for update").value(), "0");
-        });
-    }
-
-    fn h4_a_kill_that_was_answered_hits_nothing_that_comes_later(stage) {
-        Trial::new(stage, "h4").setup(&["create table t (a int)"]).unsettled().run(|run| {
-            let id = run.greeting.as_ref().expect("a greeting").connection_id;
-            let mut killer = run.another();
-            for round in 0..60 {
-                run.send_query(if round % 2 == 0 { "select 1" } else { "insert into t values (1)" });
-                let killed = killer.query(format!("kill query {id}"));
-                assert_eq!(killed.code(), 0, "{:?}, proxied: {}", killed.error(), run.proxied);
-                let code = run.read_reply(Kind::Result).code();
-                assert!([0, 1317].contains(&code), "{code}");
-                assert_eq!(run.run("select 2").value(), "2");
-            }
-            run.client.transcript.clear();
-        });
-    }
-
-    fn h5_limits_of_an_account_are_told_as_the_server_tells_them(stage) {
-        Trial::new(stage, "h5").setup(&["alter user h5@'%' with max_user_connections 2"]).run(|run| {
-            let mut second = run.another();
-            second.run("select 1 for update");
-            run.run("select 1 for update");
-            // Straight at the server the login fails; the proxy needs no connection before the first statement.
-            let options = run.options().clone();
-            let code = match Client::login(run.address(), &options) {
-                Ok(mut third) => third.query("select 1 for update").code(),
-                Err(error) => error.code,
-            };
-            assert_eq!(code, 1226);
-            second.quit();
-            let deadline = Instant::now() + Duration::from_secs(10);
-            let works = || Client::login(run.address(), &options).is_ok_and(|mut third| third.query("select 1 for update").code() == 0);
-            while !works() {
-                assert!(Instant::now() < deadline, "the place of the client that left is not free");
-            }
-        });
-    }
-
-    fn h2_clients_that_leave_during_their_login_leave_nothing(stage) {
-        let proxy = Proxy::start(stage.set.servers(), &ProxyOptions::default());
-        let sessions = || {
-            let (_, text) = proxy.admin("/metrics");
-            let line = text.lines().find(|line| line.starts_with("rolecall_sessions ")).expect("a metric").to_owned();
-            line.rsplit(' ').next().expect("a number").to_owned()
-        };
-        let options = LoginOptions::new("root", "wrong");
-        for turn in 0..30 {
-            let mut client = Client::connect(proxy.address()).expect("a connection");
-            if turn % 3 > 0 {
-                let greeting = client.read_greeting().expect("a greeting");
-                client.capabilities = options.capabilities;
-                let response = client.response(&options, client.head(&options), &greeting).encode();
-                client.send_packet(&response[..if turn % 3 == 1 { response.len() } else { response.len() / 2 }]);
-            }
-            client.stream.shutdown(Shutdown::Both);
-        }
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while sessions() != "0" {
-            assert!(Instant::now() < deadline, "{} sessions are left", sessions());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        proxy.expect_no_panic();
     }
 }
 
