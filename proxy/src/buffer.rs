@@ -61,6 +61,13 @@ impl Buffer {
         }
     }
 
+    /// Overwrites what was consumed: it held a secret.
+    pub fn wipe_consumed(&mut self) {
+        use zeroize::Zeroize;
+        self.bytes[..self.start].zeroize();
+        self.bytes[self.end..].zeroize();
+    }
+
     /// Room for reading: at least one byte. Grows to the large size when the small one was filled at once, and beyond
     /// it only by doubling while unconsumed bytes fill it: the caller bounds what it leaves unconsumed.
     pub fn room(&mut self) -> &mut [u8] {
@@ -135,6 +142,19 @@ impl Drop for Buffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_consumed_can_be_wiped_and_the_rest_stays() {
+        let mut buffer = Buffer::borrow();
+        buffer.extend(b"secret, and more");
+        buffer.consume(8);
+        buffer.wipe_consumed();
+        assert_eq!(buffer.filled(), b"and more");
+        assert!(!buffer.bytes.windows(6).any(|window| window == b"secret"));
+        buffer.consume(8);
+        buffer.wipe_consumed();
+        assert!(buffer.bytes.iter().all(|byte| *byte == 0));
+    }
 
     #[test]
     fn unconsumed_bytes_stay_in_front_of_new_room() {

@@ -5,6 +5,7 @@ use std::io;
 use rolecall_protocol::ProtocolError;
 use rolecall_protocol::SequenceId;
 use rolecall_protocol::packet::{frame, put_packet};
+use zeroize::Zeroizing;
 
 use crate::buffer::Buffer;
 use crate::transport::Transport;
@@ -57,6 +58,16 @@ impl<'a> Exchange<'a> {
                 return Err(LegError::Closed);
             }
         }
+    }
+
+    /// The same for a payload that may be a secret: no copy of it stays behind in this leg's buffer.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn read_secret(&mut self, limit: usize) -> Result<Zeroizing<Vec<u8>>, LegError> {
+        let payload = self.read(limit).await.map(Zeroizing::new);
+        self.buffer.wipe_consumed();
+        payload
     }
 
     /// Sends one payload. Not cancel safe.

@@ -298,7 +298,10 @@ impl ReplyScanner {
             return true;
         }
         match self.state {
-            State::Definitions { .. } | State::Parameters { .. } | State::Columns { .. } => first != Some(0xFF),
+            // A definition begins with its catalogue's name; what begins otherwise says that the count was a lie.
+            State::Definitions { .. } | State::Parameters { .. } | State::Columns { .. } => {
+                !matches!(first, None | Some(0xFB | 0xFE | 0xFF))
+            }
             // F5: a packet of 0xFFFFFF bytes that begins with 0xFE is a row whose first column is that long.
             State::Rows => match first {
                 Some(0xFE) => header.is_continued(),

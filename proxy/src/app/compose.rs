@@ -95,6 +95,7 @@ fn connector(config: &Config) -> anyhow::Result<Connector> {
         },
         timeout: config.backend.connect_timeout,
         liveness: liveness(config),
+        outages: Arc::default(),
     })
 }
 

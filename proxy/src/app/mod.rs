@@ -9,6 +9,7 @@
 mod acceptor;
 mod compose;
 mod limits;
+mod secrets;
 
 use std::sync::Arc;
 
@@ -55,6 +56,7 @@ impl App {
     /// Raises limits, binds listeners, starts threads.
     async fn start(Start { config, loader, logging }: Start) -> anyhow::Result<Self> {
         limits::raise_open_files(config.limits.max_sessions)?;
+        secrets::keep_out_of_core_dumps();
         let acceptors = acceptor::bind(&config)?;
         let (phase, phases) = watch::channel(Phase::Running);
         let metrics = Metrics::new(config.workers.get() as usize);

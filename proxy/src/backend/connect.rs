@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rolecall_protocol::auth::Credential;
 use rolecall_protocol::compression::Algorithm;
@@ -12,7 +12,7 @@ use rolecall_protocol::wire::Put;
 use rolecall_protocol::{Capabilities, MariadbCapabilities, ProtocolError};
 use rolecall_router::topology::Server;
 
-use super::Connection;
+use super::{Connection, Outages};
 use crate::buffer::Buffer;
 use crate::crypto::ServerKeys;
 use crate::exchange::{Exchange, LegError};
@@ -36,6 +36,8 @@ pub struct Connector {
     pub timeout: Duration,
     /// How long a silent server is believed to be there.
     pub liveness: Liveness,
+    /// Servers that cannot be reached, for the log.
+    pub outages: Arc<Outages>,
 }
 
 /// Who logs in, and with what.
@@ -63,6 +65,9 @@ pub enum ConnectError {
     /// The server refused the login; these are its own words.
     #[error("the server refused the login: {0}")]
     Refused(ErrPacket),
+    /// The server greeted with an error (too many connections, a blocked host …): it looks at nobody's login now.
+    #[error("the server turned the connection away: {0}")]
+    TurnedAway(ErrPacket),
     /// No connection, or it broke during the login. Nothing was executed.
     #[error("cannot connect to the server: {0}")]
     Unreachable(#[from] io::Error),
@@ -105,10 +110,16 @@ impl Connector {
         server: &Arc<Server>,
         identity: &Identity,
     ) -> Result<(Connection, Greeting), ConnectError> {
-        match tokio::time::timeout(self.timeout, self.log_in(server, identity)).await {
+        let attempt = self.outages.attempt(&server.name, Instant::now());
+        let result = match tokio::time::timeout(self.timeout, self.log_in(server, identity)).await {
             Ok(result) => result,
             Err(_) => Err(ConnectError::TimedOut(self.timeout)),
+        };
+        match &result {
+            Ok(_) | Err(ConnectError::Refused(_)) => attempt.succeeded(Instant::now()),
+            Err(error) => attempt.failed(error, Instant::now()),
         }
+        result
     }
 
     async fn log_in(&self, server: &Arc<Server>, identity: &Identity) -> Result<(Connection, Greeting), ConnectError> {
@@ -118,7 +129,7 @@ impl Connector {
         let mut transport = Transport::new(stream);
         let mut buffer = Buffer::borrow();
         let mut exchange = Exchange::new(&mut transport, &mut buffer);
-        let mut read = true;
+        let (mut read, mut greeted) = (true, false);
         let mut payload = Vec::new();
         let established = loop {
             if read {
@@ -136,8 +147,10 @@ impl Connector {
                     exchange.write(&response).await?;
                 }
                 ClientStep::Done(established) => break established,
-                ClientStep::Refused(err) => return Err(ConnectError::Refused(err)),
+                ClientStep::Refused(err) if greeted => return Err(ConnectError::Refused(err)),
+                ClientStep::Refused(err) => return Err(ConnectError::TurnedAway(err)),
             }
+            greeted = true;
         };
         if !buffer.is_empty() {
             return Err(ConnectError::Incompatible(ProtocolError::IllegalMoment {

@@ -2,8 +2,10 @@
 
 mod connect;
 mod connection;
+mod outages;
 mod query;
 
 pub use connect::{ConnectError, Connector, Identity};
 pub use connection::{BackendStatement, Connection};
+pub use outages::Outages;
 pub use query::{QueryError, Row, TextResult};

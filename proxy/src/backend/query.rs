@@ -15,6 +15,8 @@ use crate::exchange::{Exchange, LegError};
 
 /// No packet of an answer to the proxy's own statements is longer.
 const ANSWER_PACKET_LIMIT: usize = 16 * 1024 * 1024;
+/// An answer has at most this many columns, as every result (MySQL Reference Manual, "Limits on Table Column Count").
+const MOST_COLUMNS: u64 = 4096;
 /// An answer has at most this many rows.
 const ANSWER_ROW_LIMIT: usize = 200_000;
 
@@ -137,6 +139,9 @@ impl Connection {
         }
         let mut reader = Reader::new(&first);
         let columns = reader.lenenc("column count")?;
+        if columns > MOST_COLUMNS {
+            return Err(ProtocolError::malformed("column count").into());
+        }
         let with_definitions = !metadata_flag || reader.is_empty() || reader.u8("metadata flag")? != 0;
         for _ in 0..if with_definitions { columns } else { 0 } {
             let definition = exchange.read(ANSWER_PACKET_LIMIT).await?;

@@ -1,6 +1,5 @@
 //! The connection phase with a client: greeting, TLS, response, authentication, proof.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use rolecall_protocol::auth::{AuthExchange, AuthPlugin, AuthStep, Credential};
@@ -12,7 +11,7 @@ use rolecall_protocol::{Capabilities, MariadbCapabilities, ProtocolError, Status
 use rolecall_router::topology::Offer;
 
 use super::authenticate::LOGIN_PACKET_LIMIT;
-use super::{ProveError, authenticate, prove};
+use super::{Claim, ProveError, authenticate, prove, refuse};
 use crate::backend::{Connection, Identity};
 use crate::exchange::{Exchange, LegError};
 use crate::registry::SessionHandle;
@@ -102,10 +101,7 @@ pub async fn log_in(
         Ok(_) | Err(LoginEnd::Leg(_) | LoginEnd::NoRandomness) => None,
     };
     if let Some(err) = err {
-        let mut payload = Vec::new();
-        err.put(&mut payload);
-        // The client may be gone; that ends the session all the same.
-        let _ = leg.write(&payload).await;
+        refuse(leg, err).await;
     }
     result
 }
@@ -140,10 +136,9 @@ async fn converse(
             "Connections using insecure transport are prohibited by this listener (tls.mode: required): connect with TLS",
         )));
     }
-    let who = account_text(&response.user, handle.peer);
     let (credential, before_ok) = {
         let (exchange, step) = start(shared, leg, &response, &greeting)?;
-        authenticate(shared, leg, exchange, step, &who).await?
+        authenticate(shared, leg, exchange, step, Claim { user: &response.user, peer: handle.peer }).await?
     };
     let identity = identity(&response, credential, &offer);
     let connection = if shared.is_proven(&identity.user, &identity.credential, &identity.schema) {
@@ -210,7 +205,7 @@ async fn read_response(
     greeting: &Greeting,
     leg: &mut Exchange<'_>,
 ) -> Result<HandshakeResponse, LoginEnd> {
-    let payload = leg.read(LOGIN_PACKET_LIMIT).await?;
+    let payload = leg.read_secret(LOGIN_PACKET_LIMIT).await?;
     match FirstPacket::decode(&payload, greeting.capabilities)? {
         FirstPacket::Login(response) => return Ok(response),
         FirstPacket::Ssl(_) => {}
@@ -228,7 +223,7 @@ async fn read_response(
         .map_err(|error| LegError::Io(std::io::Error::other(error)))?;
     feed(&mut connection, &early)?;
     leg.transport.start_tls(rustls::Connection::Server(connection)).await.map_err(LegError::Io)?;
-    let payload = leg.read(LOGIN_PACKET_LIMIT).await?;
+    let payload = leg.read_secret(LOGIN_PACKET_LIMIT).await?;
     // Inside TLS clients repeat the SSL bit in the login itself.
     match FirstPacket::decode(&payload, greeting.capabilities - Capabilities::SSL)? {
         FirstPacket::Login(response) => Ok(response),
@@ -280,19 +275,31 @@ fn identity(response: &HandshakeResponse, credential: Credential, offer: &Offer)
     }
 }
 
-/// `'user'@'host'` as servers write it in error 1045.
-pub fn account_text(user: &[u8], peer: Option<IpAddr>) -> String {
-    let host = peer.map_or_else(|| "localhost".to_owned(), |peer| peer.to_string());
-    format!("'{}'@'{host}'", String::from_utf8_lossy(user))
-}
+/// The strongest zstd level that a client gets. It names a level for its own end's work as much as for this one's, and
+/// what the higher levels cost is paid by all sessions of its worker.
+const STRONGEST_ZSTD: u8 = 6;
 
 /// zlib goes before zstd where a client names both, as in the server.
 fn compression(capabilities: Capabilities, zstd_level: u8) -> Option<Algorithm> {
     if capabilities.contains(Capabilities::COMPRESS) {
         Some(Algorithm::Zlib)
     } else if capabilities.contains(Capabilities::ZSTD_COMPRESSION_ALGORITHM) {
-        Some(Algorithm::Zstd(zstd_level.clamp(1, 22)))
+        Some(Algorithm::Zstd(zstd_level.clamp(1, STRONGEST_ZSTD)))
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_cannot_make_its_worker_compress_at_any_price() {
+        let level = |wanted| match compression(Capabilities::ZSTD_COMPRESSION_ALGORITHM, wanted) {
+            Some(Algorithm::Zstd(level)) => level,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!([0, 1, 3, 22].map(level), [1, 1, 3, STRONGEST_ZSTD]);
     }
 }

@@ -1,9 +1,13 @@
 //! The connection phase with a client.
 
 mod authenticate;
+mod claim;
 mod login;
 mod prove;
+mod refuse;
 
 pub use authenticate::authenticate;
-pub use login::{Authenticated, LoginEnd, account_text, log_in};
+pub use claim::Claim;
+pub use login::{Authenticated, LoginEnd, log_in};
 pub use prove::{ProveError, prove};
+pub use refuse::refuse;

@@ -21,7 +21,7 @@ pub struct ProveError(pub ErrPacket);
 /// # Errors
 /// The server's refusal, or an error of the proxy's own when no server can be reached.
 pub async fn prove(shared: &Shared, identity: &Identity) -> Result<Connection, ProveError> {
-    let mut last = None;
+    let (mut last, mut turned_away) = (None, None);
     for server in candidates(&shared.topology.load()) {
         match shared.connector.connect(&server, identity).await {
             Ok(connection) => {
@@ -34,12 +34,17 @@ pub async fn prove(shared: &Shared, identity: &Identity) -> Result<Connection, P
                 }
                 return Err(ProveError(err));
             }
+            // Another server may look at the login; where none does, this is what the client is told.
+            Err(ConnectError::TurnedAway(err)) => turned_away = Some(err),
             Err(error) => {
                 shared.topology.report(server.id, ServerError::Unreachable);
-                tracing::warn!(server = %server.name, %error, "cannot prove a login");
+                tracing::debug!(server = %server.name, %error, "cannot prove a login");
                 last = Some(error);
             }
         }
+    }
+    if let Some(err) = turned_away {
+        return Err(ProveError(err));
     }
     let text = match last {
         Some(error) => format!(

@@ -11,7 +11,7 @@ use rolecall_router::session::SessionState;
 use super::{CloseReason, Session};
 use crate::backend::{Connection, Identity};
 use crate::buffer::Buffer;
-use crate::client::{LoginEnd, account_text, authenticate, prove};
+use crate::client::{Claim, LoginEnd, authenticate, prove};
 use crate::exchange::Exchange;
 
 impl Session {
@@ -47,10 +47,10 @@ impl Session {
         let fresh = shared.scramble().map_err(|_| (LoginEnd::NoRandomness, SequenceId(1)))?;
         let plugin = request.plugin.as_deref().and_then(AuthPlugin::from_name);
         let (exchange, step) = AuthExchange::switched(plugin, fresh, shared.accounts.known(&request.user));
-        let who = account_text(&request.user, self.handle.peer);
+        let claim = Claim { user: &request.user, peer: self.handle.peer };
         let mut leg = Exchange::new(&mut self.client, buffer);
         leg.sequence = SequenceId(1);
-        let authenticated = authenticate(&shared, &mut leg, Some(exchange), step, &who).await;
+        let authenticated = authenticate(&shared, &mut leg, Some(exchange), step, claim).await;
         let (credential, before_ok) = authenticated.map_err(|end| (end, leg.sequence))?;
         let identity = Identity {
             user: request.user.clone(),

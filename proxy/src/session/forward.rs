@@ -150,20 +150,21 @@ impl Session {
         if relay.scanner.is_done() {
             return Ok(Exchanged::Done(relay.outcome));
         }
+        let first = last_sent.next();
         let mut reply = Buffer::borrow();
         let mut reached = false;
         loop {
             match arrive(client, transport, &mut reply, buffer, taken).await {
                 Arrived::Bytes => {}
                 Arrived::ClientGone => return Err(CloseReason::ClientGone),
-                Arrived::ServerLost => return Ok(lost(&relay, reached, &reply)),
+                Arrived::ServerLost => return Ok(lost(&relay, reached, first, &reply)),
             }
             let full = reply.is_full();
             let step = match relay.step(&mut reply) {
                 Ok(step) => step,
                 Err(error) => {
                     tracing::warn!(server = %server.name, %error, "a reply cannot be understood: its connection is closed");
-                    return Ok(lost(&relay, reached, &reply));
+                    return Ok(lost(&relay, reached, first, &reply));
                 }
             };
             if let Some(err) = &relay.outcome.err
@@ -183,10 +184,10 @@ impl Session {
                 }
                 Step::LocalFile => {
                     let raised = relay.scanner.raised();
-                    let first = relay.scanner.client_sequence();
-                    match super::local_file::send_file(client, transport, buffer, taken, first, raised).await? {
+                    let next = relay.scanner.client_sequence();
+                    match super::local_file::send_file(client, transport, buffer, taken, next, raised).await? {
                         Some(last) => relay.scanner.file_sent(last),
-                        None => return Ok(lost(&relay, reached, &reply)),
+                        None => return Ok(lost(&relay, reached, first, &reply)),
                     }
                 }
                 Step::Done if reply.is_empty() => return Ok(Exchanged::Done(relay.outcome)),
@@ -233,9 +234,11 @@ async fn write_step(client: &mut Transport, relay: &mut Relay<'_>, reply: &mut B
     Ok(true)
 }
 
-fn lost(relay: &Relay<'_>, reached: bool, reply: &Buffer) -> Exchanged {
+/// `first`: the id of the reply's first packet, which the client still waits for where nothing has reached it, whatever
+/// the scanner has seen.
+fn lost(relay: &Relay<'_>, reached: bool, first: SequenceId, reply: &Buffer) -> Exchanged {
     let boundary = (relay.scanner.is_at_boundary() && reply.is_empty()).then(|| relay.scanner.client_sequence());
-    Exchanged::Lost { reached, boundary: if reached { boundary } else { Some(relay.scanner.client_sequence()) } }
+    Exchanged::Lost { reached, boundary: if reached { boundary } else { Some(first) } }
 }
 
 /// Waits for the server's bytes, and for the client's end meanwhile: a client that left must not keep its query running.

@@ -170,7 +170,7 @@ impl Session {
                 self.worker.metrics.backend_connects.increment(ConnectOutcome::Connected);
                 Ok(Box::new(connection))
             }
-            Err(ConnectError::Refused(err)) => {
+            Err(ConnectError::Refused(err) | ConnectError::TurnedAway(err)) => {
                 self.worker.metrics.backend_connects.increment(ConnectOutcome::Refused);
                 if err.code == ErrorCode::ACCESS_DENIED.code {
                     self.worker.shared.accounts.disprove(&identity.user, &identity.credential);
@@ -181,7 +181,9 @@ impl Session {
                 self.worker.metrics.backend_connects.increment(match error {
                     ConnectError::TimedOut(_) => ConnectOutcome::TimedOut,
                     ConnectError::Incompatible(_) | ConnectError::Configuration(_) => ConnectOutcome::Incompatible,
-                    ConnectError::Refused(_) | ConnectError::Unreachable(_) => ConnectOutcome::Unreachable,
+                    ConnectError::Refused(_) | ConnectError::TurnedAway(_) | ConnectError::Unreachable(_) => {
+                        ConnectOutcome::Unreachable
+                    }
                 });
                 self.worker.shared.topology.report(target, ServerError::Unreachable);
                 tracing::debug!(server = %server.name, %error, "no connection for a statement");

@@ -6,7 +6,9 @@ use rolecall_protocol::command::Command;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::packet::{HEADER_LENGTH, SequenceId, put_packet};
 use rolecall_protocol::response::{ErrPacket, ReplyKind};
-use rolecall_protocol::statement::{ExecuteRequest, StatementId, read_statement_id, rewrite_statement_id};
+use rolecall_protocol::statement::{
+    ExecuteRequest, LongDataRequest, StatementId, read_statement_id, rewrite_statement_id,
+};
 use rolecall_router::session::Pins;
 use rolecall_router::sql::{Effects, Flavour, Hint, Statement, classify};
 use rolecall_router::topology::ServerId;
@@ -18,8 +20,9 @@ use super::{CloseReason, Session};
 use crate::backend::{BackendStatement, Connection, QueryError};
 use crate::buffer::Buffer;
 
-/// Prepared statements that one session may have; servers' max_prepared_stmt_count is 16382 for all sessions together.
-const STATEMENTS_PER_SESSION: usize = 16_382;
+/// Prepared statements that one session may have: servers' max_prepared_stmt_count is 16382 for all sessions together, and
+/// no single one may take all of it.
+const STATEMENTS_PER_SESSION: usize = 8000;
 /// MariaDB's name for the statement that was prepared last.
 const LAST_PREPARED: u32 = u32::MAX;
 
@@ -200,8 +203,12 @@ impl Session {
         self.run(buffer, taken, job).await
     }
 
-    /// COM_STMT_SEND_LONG_DATA: no reply, ever; an error shows at the execution.
+    /// COM_STMT_SEND_LONG_DATA: no reply; an error shows at the execution. Only one that is too short for its fields is
+    /// answered, as COM_STMT_CLOSE is (MySQL 9.7, measured): passed on, that answer would belong to no command.
     pub(super) async fn long_data(&mut self, buffer: &mut Buffer, taken: usize) -> Result<(), CloseReason> {
+        if LongDataRequest::read(&buffer.filled()[HEADER_LENGTH..taken]).is_err() {
+            return self.send_error(&malformed(self.state.lexing().flavour)).await;
+        }
         let Some((mut link, _)) = self.long_data_link(buffer, taken).await? else { return Ok(()) };
         if link.transport.write_all(&buffer.filled()[..taken]).await.is_ok() {
             self.put_back(link);
@@ -251,7 +258,9 @@ impl Session {
 
     /// COM_STMT_CLOSE: no reply.
     pub(super) async fn close_statement(&mut self, buffer: &mut Buffer, taken: usize) -> Result<(), CloseReason> {
-        let Ok(id) = read_statement_id(&buffer.filled()[HEADER_LENGTH..taken]) else { return Ok(()) };
+        let Ok(id) = read_statement_id(&buffer.filled()[HEADER_LENGTH..taken]) else {
+            return self.send_error(&malformed(self.state.lexing().flavour)).await;
+        };
         let id = self.prepared.resolve(id);
         if self.prepared.by_id.remove(&id).is_none() {
             return Ok(());

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rolecall_protocol::auth::Credential;
 use rolecall_protocol::handshake::Greeting;
@@ -11,7 +12,7 @@ use rolecall_router::topology::{Answer, Identity, Rows, Server};
 
 use super::probe::{ProbeClient, ProbeError};
 use crate::accounts::Accounts;
-use crate::backend::{self, Connection, Connector, QueryError};
+use crate::backend::{self, ConnectError, Connection, Connector, QueryError};
 use crate::buffer::Buffer;
 use crate::exchange::Exchange;
 use crate::net::Stream;
@@ -89,8 +90,19 @@ impl ProbeClient for LoginClient {
         let Some(identity) = self.identity() else {
             return Err(ProbeError::NoAccount(self.greet(server).await?));
         };
-        let (connection, greeting) = self.connector.connect_with_greeting(server, &identity).await.map_err(broken)?;
-        Ok((connection, identity_of(greeting)))
+        let outages = &self.connector.outages;
+        match self.connector.connect_with_greeting(server, &identity).await {
+            Ok((connection, greeting)) => {
+                outages.monitor_accepted(&server.name);
+                Ok((connection, identity_of(greeting)))
+            }
+            Err(error) => {
+                if let (ConnectError::Refused(err), Some(monitor)) = (&error, &self.monitor) {
+                    outages.monitor_refused(&server.name, &monitor.user, err, Instant::now());
+                }
+                Err(broken(error))
+            }
+        }
     }
 
     async fn query(connection: &mut Connection, sql: &str) -> Result<Answer, ProbeError> {

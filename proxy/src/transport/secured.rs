@@ -88,9 +88,10 @@ impl Secured {
             if ready!(self.poll_receive(stream, cx))? == 0 {
                 return Poll::Ready(Ok(0));
             }
-            // TLS 1.3 may owe an answer (key update); it is small and never waited for here.
+            // TLS 1.3 may owe an answer (key update); it is small and never waited for here. Nor does a failure count:
+            // a peer that takes nothing more may have said why (F15), and that is what was just received.
             if self.connection.wants_write() {
-                let _ = self.poll_flush(stream, cx)?;
+                let _ = self.poll_flush(stream, cx);
             }
         }
     }

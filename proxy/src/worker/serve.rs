@@ -16,7 +16,7 @@ use tokio::task::{JoinSet, LocalSet};
 use super::Worker;
 use crate::admission::Admitted;
 use crate::buffer::Buffer;
-use crate::client::{Authenticated, LoginEnd, log_in};
+use crate::client::{Authenticated, LoginEnd, log_in, refuse};
 use crate::exchange::Exchange;
 use crate::metrics::{LoginOutcome, WorkerMetrics};
 use crate::net::Stream;
@@ -196,9 +196,7 @@ async fn connection_phase(
         Err(_) => {
             worker.metrics.logins.increment(LoginOutcome::TimedOut);
             let err = ErrPacket::new(ErrorCode::NET_READ_INTERRUPTED, "Got timeout reading communication packets");
-            let mut payload = Vec::new();
-            err.put(&mut payload);
-            let _ = tokio::time::timeout(std::time::Duration::from_secs(1), leg.write(&payload)).await;
+            let _ = tokio::time::timeout(std::time::Duration::from_secs(1), refuse(&mut leg, err)).await;
             None
         }
     }

@@ -1,17 +1,19 @@
 //! TLS on both legs: what is offered to clients, and how servers are verified.
 
+mod verifier;
+
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use rolecall_protocol::handshake::TlsWish;
 use rolecall_router::topology::Address;
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ServerConfig};
 
 use crate::config::{BackendTls, Identity, ServerTlsMode};
+
+use verifier::ServerVerifier;
 
 /// TLS towards servers.
 #[derive(Debug, Clone)]
@@ -31,18 +33,18 @@ impl ServerTls {
             return Ok(Self { mode, config: None });
         }
         let provider = provider();
-        let verifier: Arc<dyn ServerCertVerifier> = match mode {
+        let verifier = match mode {
             ServerTlsMode::Off | ServerTlsMode::Preferred | ServerTlsMode::Required => {
-                Arc::new(Unverified(provider.clone()))
+                ServerVerifier::any_certificate(Arc::clone(&provider))
             }
-            ServerTlsMode::VerifyCa => Arc::new(AuthorityOnly(authority(&tls.ca, &provider)?)),
-            ServerTlsMode::VerifyIdentity => authority(&tls.ca, &provider)?,
+            ServerTlsMode::VerifyCa => ServerVerifier::authority(Arc::clone(&provider), &tls.ca)?,
+            ServerTlsMode::VerifyIdentity => ServerVerifier::identity(Arc::clone(&provider), &tls.ca)?,
         };
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .context("TLS protocol versions")?
             .dangerous()
-            .with_custom_certificate_verifier(verifier);
+            .with_custom_certificate_verifier(Arc::new(verifier));
         let config = match &tls.identity {
             None => builder.with_no_client_auth(),
             Some(identity) => builder
@@ -111,98 +113,4 @@ fn generated() -> anyhow::Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'s
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
-}
-
-fn authority(
-    ca: &[CertificateDer<'static>],
-    provider: &Arc<CryptoProvider>,
-) -> anyhow::Result<Arc<WebPkiServerVerifier>> {
-    let mut roots = RootCertStore::empty();
-    for certificate in ca {
-        roots.add(certificate.clone()).context("backend.tls.ca")?;
-    }
-    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build().context("backend.tls.ca")
-}
-
-/// Accepts every certificate; signatures are still checked, so the channel is private against listeners.
-#[derive(Debug)]
-struct Unverified(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Unverified {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// Checks the chain to the authority, but not the name (`--ssl-mode=VERIFY_CA`).
-#[derive(Debug)]
-struct AuthorityOnly(Arc<WebPkiServerVerifier>);
-
-impl ServerCertVerifier for AuthorityOnly {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        match self.0.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
-            Err(rustls::Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
-            other => other,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, certificate, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
-    }
 }
