@@ -17,10 +17,23 @@ pub struct ProxyOptions {
     pub backends: Vec<SocketAddr>,
     /// YAML that is appended to its configuration.
     pub configuration: String,
+    /// What its configuration says of `limits`, in YAML's `{}` form; empty: limits that no test comes near.
+    pub limits: String,
     /// What its listener has besides its address, such as `tls: {…}`.
     pub listener: Option<String>,
     /// More options for its command line.
     pub more: Vec<String>,
+    /// None of its servers can be used: it is not waited for a greeting.
+    pub unserved: bool,
+}
+
+/// Memory of a process in RAM, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Now.
+    pub now: u64,
+    /// The most so far.
+    pub peak: u64,
 }
 
 /// A running proxy.
@@ -68,7 +81,8 @@ impl Proxy {
             "--monitor-user=monitor".to_owned(),
             format!("--monitor-password-file={}", password_file.display()),
         ];
-        let mut text = format!("{CONFIGURATION}{}", options.configuration);
+        let limits = if options.limits.is_empty() { LIMITS } else { &options.limits };
+        let mut text = format!("limits: {limits}\n{}", options.configuration);
         match &options.listener {
             Some(more) => text.push_str(&format!("listeners: [{{address: '{address}', {more}}}]\n")),
             None => arguments.push(format!("--listen={address}")),
@@ -80,16 +94,18 @@ impl Proxy {
         let log = File::options().read(true).write(true).create(true).truncate(true).open(&path).expect("writable");
         let process = GuardedProcess::start(&binary(), &arguments, &path, &folder);
         let proxy = Self { address, admin, folder, log, process };
-        proxy.wait_until_ready().then_some(proxy)
+        proxy.wait_until_ready(!options.unserved).then_some(proxy)
     }
 
-    fn wait_until_ready(&self) -> bool {
+    fn wait_until_ready(&self, for_greeting: bool) -> bool {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             if TcpStream::connect(self.address).is_ok() {
-                // A greeting comes once the servers were asked; an ERR in its place is a test's business.
-                let mut client = Client::connect(self.address).expect("the proxy listens");
-                let _ = client.read_greeting();
+                if for_greeting {
+                    // It comes once the servers were asked; an ERR in its place is a test's business.
+                    let mut client = Client::connect(self.address).expect("the proxy listens");
+                    let _ = client.read_greeting();
+                }
                 return true;
             }
             let log = self.log();
@@ -112,6 +128,20 @@ impl Proxy {
     #[must_use]
     pub const fn pid(&self) -> u32 {
         self.process.pid()
+    }
+
+    /// Its memory in RAM.
+    ///
+    /// # Panics
+    /// Where the process is gone.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a running proxy");
+        let of = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()).unwrap_or_default()
+        };
+        Memory { now: of("VmRSS:") * 1024, peak: of("VmHWM:") * 1024 }
     }
 
     /// All of its log.
@@ -238,4 +268,4 @@ pub fn binary() -> PathBuf {
 }
 
 // Tests run in parallel from one address, and log in by plain connections whose server side is TLS.
-const CONFIGURATION: &str = "limits:\n  unauthenticated_per_address: 512\n";
+const LIMITS: &str = "{unauthenticated_per_address: 512}";

@@ -195,7 +195,9 @@ impl Client {
             || reader.u8("metadata follows").expect("a byte") == 1;
         if with_metadata {
             for _ in 0..columns {
-                self.next(|_| Part::Column)?;
+                if self.next(|_| Part::Column)?.part == Part::Err {
+                    return Some(StatusFlags::empty());
+                }
             }
         }
         if !self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
@@ -253,7 +255,9 @@ impl Client {
             !self.capabilities.contains(Capabilities::OPTIONAL_RESULTSET_METADATA) || first.payload.get(12) != Some(&0);
         for count in [parameters, columns] {
             for _ in 0..if with_metadata { count } else { 0 } {
-                self.next(|_| Part::Column)?;
+                if self.next(|_| Part::Column)?.part == Part::Err {
+                    return Some(());
+                }
             }
             // The EOF comes even where the definitions were left out.
             if count > 0 && !self.capabilities.contains(Capabilities::DEPRECATE_EOF) {

@@ -95,6 +95,7 @@ impl Watched {
                 compression: None,
                 timeout: Duration::from_secs(2),
                 liveness,
+                outages: Arc::default(),
             },
             catalogue_interval: Duration::from_secs(30),
         };

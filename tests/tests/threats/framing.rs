@@ -1,0 +1,132 @@
+//! Packets that are too large or too slow, and compressed ones (wire.md F10, F15, F16, Z3, Z4).
+
+use std::time::{Duration, Instant};
+
+use rolecall_protocol::SequenceId;
+use rolecall_protocol::compression::{Algorithm, Compressor};
+use rolecall_protocol::packet::put_packet;
+use rolecall_tests::raw::{Client, Compression, Kind};
+use rolecall_tests::{Proxy, ProxyOptions};
+
+use crate::ground::{Ending, SERVER_MAX_PACKET, Witness, ground, right};
+
+fn compressed(compression: Compression) -> Client {
+    let mut options = right();
+    options.compression = Some(compression);
+    ground().proxy.login(&options)
+}
+
+/// A statement of this many bytes.
+fn select_of(length: usize) -> String {
+    let frame = "select length('')";
+    frame.replace("''", &format!("'{}'", "x".repeat(length - frame.len())))
+}
+
+#[test]
+fn f15_a_statement_over_the_servers_limit_gets_the_servers_error() {
+    let ground = ground();
+    let mut witness = Witness::new(&ground.proxy);
+    for address in [ground.server.address(), ground.proxy.address()] {
+        let mut client = Client::login(address, &right()).expect("a login");
+        let longest = select_of(SERVER_MAX_PACKET - 2);
+        assert_eq!(client.run(&longest).value(), (longest.len() - "select length('')".len()).to_string());
+        client.send_query(select_of(SERVER_MAX_PACKET + 4096));
+        let ending = Ending::without_waiting(&mut client);
+        let error = ending.expect_refusal("too large");
+        assert_eq!(error.code, 1153, "{error}");
+    }
+    witness.goes_on();
+}
+
+#[test]
+fn f16_a_command_over_the_proxys_own_limit_is_refused_and_not_kept() {
+    let limits = "{max_packet: 1MiB, statement_buffer: 16KiB}".into();
+    let proxy = Proxy::start([&ground().server], &ProxyOptions { limits, ..ProxyOptions::default() });
+    let mut witness = Witness::new(&proxy);
+    let mut client = proxy.login(&right());
+    assert_eq!(client.run(&select_of(1000 * 1024)).value(), (1000 * 1024 - "select length('')".len()).to_string());
+    let before = proxy.memory().now;
+    // A header that announces 6 MiB; told long before they have come.
+    client.send_raw(&[0, 0, 0x60, 0, 0x03], true);
+    let part = vec![b' '; 64 * 1024];
+    for _ in 0..20 {
+        client.send_raw(&part, false);
+    }
+    let error = Ending::without_waiting(&mut client).expect_refusal("over the limit");
+    assert_eq!(error.code, 1153, "{error}");
+    let grown = proxy.memory().now.saturating_sub(before);
+    assert!(grown < 4 << 20, "{grown} bytes");
+    witness.goes_on();
+}
+
+#[test]
+fn f10_a_command_that_comes_byte_by_byte_is_served_and_keeps_nobody_waiting() {
+    let ground = ground();
+    let mut witness = Witness::new(&ground.proxy);
+    let mut client = ground.proxy.login(&right());
+    let packet = rolecall_tests::middle_box::packet(0, b"\x03select 10");
+    for byte in packet {
+        client.send_raw(&[byte], true);
+        let started = Instant::now();
+        witness.goes_on();
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    }
+    client.sequence = SequenceId(1);
+    assert_eq!(client.read_reply(Kind::Result).value(), "10");
+}
+
+#[test]
+fn z3_compressed_sequence_ids_count_by_themselves_and_wrap() {
+    for (compression, algorithm) in [(Compression::Zlib, Algorithm::Zlib), (Compression::Zstd(3), Algorithm::Zstd(3))] {
+        let mut client = compressed(compression);
+        let statement = select_of(40_000);
+        let mut bytes = Vec::new();
+        put_packet(&mut bytes, &mut SequenceId(0), &[b"\x03", statement.as_bytes()].concat());
+        let mut compressor = Compressor::new(algorithm);
+        let mut frames = Vec::new();
+        for part in bytes.chunks(100) {
+            compressor.compress(part, &mut frames);
+        }
+        client.stream.send_frames(&compressor, &frames).expect("401 frames");
+        client.any_sequence = true;
+        assert_eq!(client.read_reply(Kind::Result).value(), (40_000 - "select length('')".len()).to_string());
+        client.any_sequence = false;
+        assert_eq!(client.run("select 3").value(), "3");
+        // Many frames back: rows of noise, so that they stay many.
+        let sql = "with recursive n (a) as (select 1 union all select a + 1 from n where a < 900) \
+                   select group_concat(sha2(a, 512), sha2(a + 1, 512) separator '') from n group by a";
+        assert_eq!(client.run(sql).rows().len(), 900);
+        assert_eq!(client.run("select 4").value(), "4");
+    }
+}
+
+#[test]
+fn z4_a_compression_bomb_is_taken_apart_in_bounded_memory() {
+    let ground = ground();
+    for (compression, algorithm) in [(Compression::Zlib, Algorithm::Zlib), (Compression::Zstd(3), Algorithm::Zstd(3))] {
+        let mut witness = Witness::new(&ground.proxy);
+        let before = ground.proxy.memory().now;
+        let mut client = compressed(compression);
+        // 4 GiB of spaces in some MiB: COM_QUERY packets of 16 MiB without an end.
+        let mut compressor = Compressor::new(algorithm);
+        let mut packet = vec![0xFF, 0xFF, 0xFF, 0, 0x03];
+        packet.resize(0x100_0003, b' ');
+        let mut sent = 0_u64;
+        for id in 0..=255 {
+            packet[3] = id;
+            let mut frames = Vec::new();
+            compressor.compress(&packet, &mut frames);
+            if client.stream.send_frames(&compressor, &frames).is_err() {
+                break;
+            }
+            sent += packet.len() as u64;
+        }
+        client.stream.stop_compression();
+        // The server's limit ends it.
+        let _ = client.stream.take_until_close().expect("a close");
+        let grown = ground.proxy.memory().now.saturating_sub(before);
+        println!("{algorithm:?}: {} MiB of content, {} KiB of memory", sent >> 20, grown / 1024);
+        assert!(sent < 4 << 30 && grown < 64 << 20, "{sent} bytes of content, {grown} bytes of memory");
+        witness.goes_on();
+    }
+}

@@ -1,0 +1,269 @@
+//! Every packet in every state before the login is done (wire.md A22, A23; PgBouncer CVE-2026-107350): refused, and
+//! nobody's identity but the first claim's counts.
+
+use rolecall_protocol::Capabilities;
+use rolecall_protocol::auth::caching_sha2;
+use rolecall_protocol::handshake::ChangeUser;
+use rolecall_tests::StatementCounts;
+use rolecall_tests::raw::{Client, LoginOptions, any_certificate, encrypt_with_pem};
+
+use crate::ground::{Ending, Ground, PASSWORD, USER, Witness, account, greeted, ground, response, wrong};
+
+/// Where the connection phase stands with a client that has not proven anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The greeting was sent.
+    Greeted,
+    /// The client has asked for TLS.
+    TlsRequested,
+    /// TLS stands; the login proper has to come.
+    InsideTls,
+    /// The proxy has asked for another plugin's answer.
+    Switched,
+    /// The proxy has asked for the password itself, in a plain channel.
+    PasswordAsked,
+    /// The proxy has sent its public key.
+    KeySent,
+    /// The proxy has asked for the password itself, inside TLS.
+    PasswordAskedInsideTls,
+    /// The login was refused.
+    Refused,
+}
+
+const STATES: [State; 8] = [
+    State::Greeted,
+    State::TlsRequested,
+    State::InsideTls,
+    State::Switched,
+    State::PasswordAsked,
+    State::KeySent,
+    State::PasswordAskedInsideTls,
+    State::Refused,
+];
+
+/// An account that the proxy knows and believes: its right answer would do at once, if it were taken.
+const OTHER: &str = "threats_other";
+const OTHER_PASSWORD: &str = "another Pa55word";
+
+fn other() -> LoginOptions {
+    LoginOptions::new(OTHER, OTHER_PASSWORD)
+}
+
+/// A connection in this state, as [`USER`] with a wrong password.
+fn client_in(state: State, ground: &Ground) -> Client {
+    let mut options = wrong();
+    options.tls = matches!(state, State::TlsRequested | State::InsideTls | State::PasswordAskedInsideTls);
+    if state == State::Switched {
+        options.plugin = "mysql_native_password".into();
+    }
+    let mut client = greeted(ground.proxy.address(), &options);
+    if options.tls {
+        let request = client.head(&options).encode();
+        client.send_packet(&request);
+    }
+    if matches!(state, State::InsideTls | State::PasswordAskedInsideTls) {
+        client.stream.start_tls(any_certificate(rustls::ALL_VERSIONS)).expect("TLS");
+    }
+    if matches!(state, State::Greeted | State::TlsRequested | State::InsideTls) {
+        return client;
+    }
+    let login = response(&client, &options);
+    client.send_packet(&login);
+    let asked = client.read_packet().expect("a question").payload;
+    if state == State::Switched {
+        assert_eq!(asked[0], 0xFE, "AuthSwitchRequest");
+        return client;
+    }
+    assert_eq!(asked, [0x01, caching_sha2::PERFORM_FULL_AUTHENTICATION]);
+    if matches!(state, State::KeySent | State::Refused) {
+        client.send_packet(&[caching_sha2::REQUEST_PUBLIC_KEY]);
+        let key = client.read_packet().expect("a key").payload;
+        assert_eq!(key[0], 0x01);
+        if state == State::Refused {
+            let scramble = client.greeting.as_ref().expect("read").scramble;
+            client.send_packet(&encrypt_with_pem(&key[1..], &caching_sha2::cover(b"wrong\0", &scramble)));
+            assert_eq!(client.read_packet().expect("a refusal").payload[0], 0xFF);
+        }
+    }
+    client
+}
+
+/// Packets with a body: commands, every packet of the handshake, answers of all kinds.
+fn packets(client: &Client) -> Vec<(&'static str, Vec<u8>)> {
+    let scramble = client.greeting.as_ref().expect("read").scramble;
+    let answer = caching_sha2::respond(OTHER_PASSWORD.as_bytes(), &scramble).to_vec();
+    let change_user = ChangeUser {
+        user: OTHER.into(),
+        auth_response: answer.clone().into(),
+        database: Vec::new(),
+        collation: Some(45),
+        plugin: Some(b"caching_sha2_password".to_vec()),
+        attributes: Vec::new(),
+    };
+    let head = client.head(&other());
+    let mut tls = head;
+    tls.capabilities |= Capabilities::SSL;
+    vec![
+        ("no payload", Vec::new()),
+        ("COM_QUERY", format!("\x03drop database {USER}").into_bytes()),
+        ("COM_INIT_DB", b"\x02mysql".to_vec()),
+        ("COM_STMT_PREPARE", b"\x16select 1".to_vec()),
+        ("COM_STMT_EXECUTE", b"\x17\x01\0\0\0\0\x01\0\0\0".to_vec()),
+        ("COM_BINLOG_DUMP", b"\x12\x04\0\0\0\0\0\x09\0\0\0binlog".to_vec()),
+        ("COM_PROCESS_KILL", b"\x0c\x01\0\0\0".to_vec()),
+        ("COM_CHANGE_USER", change_user.encode(client.capabilities)),
+        (
+            "HandshakeResponse of another user",
+            client.response(&other(), head, client.greeting.as_ref().expect("read")).encode(),
+        ),
+        ("SSLRequest", tls.encode()),
+        ("an answer of 20 bytes", vec![7; 20]),
+        ("an answer of 32 bytes", vec![7; 32]),
+        ("the right answer of another user", answer),
+        ("the right password of another user", [OTHER_PASSWORD.as_bytes(), &[0]].concat()),
+        ("a cipher text", vec![7; 256]),
+        ("OK", vec![0, 0, 0, 2, 0, 0, 0]),
+        ("EOF", vec![0xFE, 0, 0, 2, 0]),
+        ("ERR", b"\xff\x15\x04#28000no".to_vec()),
+        ("AuthSwitchRequest", [b"\xfemysql_clear_password\0", &scramble[..], b"\0"].concat()),
+        ("fast authentication succeeded", vec![1, caching_sha2::FAST_AUTH_SUCCESS]),
+        ("full authentication", vec![1, caching_sha2::PERFORM_FULL_AUTHENTICATION]),
+        ("next factor", vec![2, b'x', 0]),
+    ]
+}
+
+/// Sends one packet in `state`, and sees it refused.
+fn expect_refused(state: State, mut client: Client, what: &str, payload: &[u8]) {
+    let what = format!("{what} in state {state:?}");
+    client.send_packet(payload);
+    let ending = Ending::of(&mut client);
+    match state {
+        // What is no TLS record ends in an alert of TLS or in nothing; a login was refused before.
+        State::TlsRequested | State::Refused => ending.expect_no_ok(&what),
+        // 32 bytes by chance: now and then they ask for TLS.
+        State::Greeted if payload.len() == 32 => ending.expect_no_ok(&what),
+        _ => {
+            ending.expect_no_ok(&what);
+            // An error, or a question that only the right password answers.
+            let last = ending.packets.last().unwrap_or_else(|| panic!("{what}: nothing was said"));
+            assert!(
+                ending.error().is_some() || last == &[1, caching_sha2::PERFORM_FULL_AUTHENTICATION],
+                "{what}: {last:02x?}"
+            );
+        }
+    }
+}
+
+/// What is right in its state, and so no part of the matrix.
+fn is_legal(state: State, what: &str) -> bool {
+    match state {
+        State::Greeted => matches!(what, "SSLRequest" | "HandshakeResponse of another user"),
+        State::InsideTls => what == "HandshakeResponse of another user",
+        _ => false,
+    }
+}
+
+fn prepared_ground() -> &'static Ground {
+    let ground = ground();
+    static PREPARED: std::sync::Once = std::sync::Once::new();
+    PREPARED.call_once(|| {
+        account(&ground.server, OTHER, OTHER_PASSWORD);
+        ground.proxy.login(&other()).run("select 1");
+    });
+    ground
+}
+
+/// Nothing was executed: not in the name of the other user, whose proof was at hand, and no schema is gone.
+fn expect_nothing_happened(ground: &Ground, before: &StatementCounts) {
+    let mut executed = StatementCounts::read(&ground.server, OTHER).since(before);
+    executed.remove("com/Quit");
+    assert!(executed.is_empty(), "{executed:?}");
+    let mut client = ground.proxy.login(&LoginOptions::new(USER, PASSWORD).database(USER));
+    assert_eq!(client.run("select current_user()").value(), format!("{USER}@%"));
+}
+
+#[test]
+fn a22_a23_every_packet_of_the_protocol_in_every_state_before_the_login_is_done() {
+    let ground = prepared_ground();
+    let before = StatementCounts::read(&ground.server, OTHER);
+    let mut witness = Witness::new(&ground.proxy);
+    for state in STATES {
+        let count = packets(&client_in(state, ground)).len();
+        for number in 0..count {
+            let client = client_in(state, ground);
+            let (what, payload) = packets(&client).swap_remove(number);
+            if !is_legal(state, what) {
+                expect_refused(state, client, what, &payload);
+            }
+        }
+        witness.goes_on();
+    }
+    expect_nothing_happened(ground, &before);
+}
+
+#[test]
+fn a23_every_command_byte_in_every_state_before_the_login_is_done() {
+    let ground = prepared_ground();
+    let before = StatementCounts::read(&ground.server, OTHER);
+    let mut witness = Witness::new(&ground.proxy);
+    for state in STATES {
+        let slow = matches!(state, State::InsideTls | State::PasswordAskedInsideTls | State::KeySent | State::Refused);
+        for byte in 0..=0xFF {
+            // Where a state is dear to come to: what means something, and some that does not.
+            if slow && (0x22..0xF8).contains(&byte) && byte % 32 != 0 {
+                continue;
+            }
+            // The request for the key is legal there; what follows it is another state.
+            if state == State::PasswordAsked && byte == caching_sha2::REQUEST_PUBLIC_KEY {
+                continue;
+            }
+            expect_refused(state, client_in(state, ground), &format!("the byte {byte:#04x}"), &[byte]);
+        }
+        witness.goes_on();
+    }
+    expect_nothing_happened(ground, &before);
+}
+
+#[test]
+fn f9_a_wrong_sequence_id_in_every_state_before_the_login_is_done() {
+    let ground = prepared_ground();
+    for state in STATES {
+        let mut client = client_in(state, ground);
+        client.sequence.0 = client.sequence.0.wrapping_add(3);
+        let login = response(&client, &other());
+        client.send_packet(&login);
+        let ending = Ending::of(&mut client);
+        if matches!(state, State::TlsRequested | State::Refused) {
+            ending.expect_no_ok(&format!("{state:?}"));
+        } else {
+            assert_eq!(ending.expect_refusal(&format!("{state:?}")).code, 1156, "{state:?}");
+        }
+    }
+    ground.proxy.expect_no_panic();
+}
+
+#[test]
+fn a22_what_is_glued_behind_a_right_login_is_never_executed() {
+    let ground = prepared_ground();
+    ground.server.run(&format!("create table {USER}.glued (a int)"));
+    let insert = format!("\x03insert into {USER}.glued values (1)");
+    let second = |client: &Client| response(client, &LoginOptions::new(USER, PASSWORD));
+    for what in ["a command", "a second login"] {
+        let mut client = greeted(ground.proxy.address(), &other());
+        let login = response(&client, &other());
+        let behind = if what == "a command" { insert.clone().into_bytes() } else { second(&client) };
+        let mut bytes = Vec::new();
+        let mut sequence = client.sequence;
+        rolecall_protocol::packet::put_packet(&mut bytes, &mut sequence, &login);
+        if what == "a command" {
+            sequence.0 = 0;
+        }
+        rolecall_protocol::packet::put_packet(&mut bytes, &mut sequence, &behind);
+        client.send_raw(&bytes, true);
+        // The first login may succeed; then the connection closes.
+        let ending = Ending::without_waiting(&mut client);
+        assert!(ending.packets.iter().filter(|payload| payload[0] == 0).count() <= 1, "{what}: {ending:?}");
+        ground.proxy.expect_no_panic();
+    }
+    assert_eq!(ground.server.value(&format!("select count(*) from {USER}.glued")), "0");
+}

@@ -1,0 +1,179 @@
+//! What a client that has logged in may use up (threats.md 5).
+
+use std::time::{Duration, Instant};
+
+use rolecall_protocol::SequenceId;
+use rolecall_protocol::packet::put_packet;
+use rolecall_tests::raw::{Client, Kind, Parameter};
+use rolecall_tests::{Proxy, ProxyOptions};
+
+use crate::ground::{SERVER_MAX_PACKET, Witness, ground, right};
+
+/// A proxy that reads statements whole up to what the server takes, so that each is classified.
+fn reader() -> Proxy {
+    let limits = "{statement_buffer: 8MiB}".into();
+    Proxy::start([&ground().server], &ProxyOptions { limits, ..ProxyOptions::default() })
+}
+
+#[test]
+fn statements_of_absurd_shapes_are_read_without_recursion_and_at_once() {
+    let ground = ground();
+    let proxy = reader();
+    let mut witness = Witness::new(&proxy);
+    let shapes = [
+        ("100,000 parentheses", format!("select {}1{}", "(".repeat(100_000), ")".repeat(100_000))),
+        ("100,000 open parentheses", format!("select {}", "(".repeat(100_000))),
+        ("100,000 parentheses in front", format!("{}select 1{}", "(".repeat(100_000), ")".repeat(100_000))),
+        // Wrong at the very end, so that the server does no more than read them.
+        ("1,000,000 items", format!("select 1 in ({}1) from from", "1,".repeat(1_000_000))),
+        ("10,000 unions", format!("select 1{} from from", " union all select 1".repeat(10_000))),
+        ("100,000 nots", format!("select {}1", "not ".repeat(100_000))),
+        ("100,000 cases", format!("select {}1{}", "case when 1 then ".repeat(100_000), " end".repeat(100_000))),
+        ("100,000 comments", format!("select {}1", "/* a */".repeat(100_000))),
+        ("100,000 open comments", "/*!".repeat(100_000)),
+        ("1,000,000 semicolons", ";".repeat(1_000_000)),
+        ("100,000 with clauses", format!("with {} select 1", vec!["a as (select 1)"; 100_000].join(", "))),
+        ("1,000,000 variables", format!("set {}@a = 1", "@a = 1, ".repeat(500_000))),
+        ("a literal of 7 MiB", format!("select length('{}')", "x".repeat(7 << 20))),
+        ("an open literal of 7 MiB", format!("select '{}", "\\'".repeat(7 << 19))),
+        ("explains", "explain ".repeat(100_000)),
+    ];
+    for (what, sql) in shapes {
+        let before = proxy.memory().now;
+        let started = Instant::now();
+        let mut client = proxy.login(&right());
+        let reply = client.query(&sql);
+        let took = started.elapsed();
+        let grown = proxy.memory().now.saturating_sub(before);
+        assert!(reply.error().is_some() || reply.ok().is_some() || reply.closed, "{what}: {:?}", reply.packets.len());
+        println!("{what}: {took:?}, {} KiB more memory, error {}", grown / 1024, reply.code());
+        assert!(grown < 64 << 20, "{what}: {grown} bytes");
+        assert!(took < Duration::from_secs(20), "{what}: {took:?}");
+        witness.goes_on();
+    }
+    ground.proxy.expect_no_panic();
+}
+
+#[test]
+fn a_literal_of_any_size_streams_through_bounded_memory() {
+    let ground = ground();
+    let mut witness = Witness::new(&ground.proxy);
+    let before = ground.proxy.memory().now;
+    let mut client = ground.proxy.login(&right());
+    client.send_query(format!("select '{}'", "x".repeat(64 << 20)));
+    let _ = client.stream.take_until_close().expect("the server closes: it is over its limit");
+    let grown = ground.proxy.memory().now.saturating_sub(before);
+    assert!(grown < 32 << 20, "{grown} bytes");
+    witness.goes_on();
+}
+
+#[test]
+fn long_data_without_an_end_is_cut_at_the_servers_limit() {
+    let ground = ground();
+    let mut witness = Witness::new(&ground.proxy);
+    let mut client = ground.proxy.login(&right());
+    let statement = client.prepare("select length(?)").id;
+    let part = vec![b'x'; 1 << 20];
+    client.send_long_data(statement, 0, &part);
+    let value = Parameter { kind: 0xFC, flags: 0, value: Some(Vec::new()) };
+    client.execute(statement, std::slice::from_ref(&value)).expect_ok("what is within the limit");
+    let before = ground.proxy.memory().now;
+    for _ in 0..3 * (SERVER_MAX_PACKET >> 20) {
+        client.send_long_data(statement, 0, &part);
+    }
+    // Nothing is said until the execution.
+    let reply = client.execute(statement, std::slice::from_ref(&value));
+    let error = reply.error().expect("over max_allowed_packet");
+    assert!(String::from_utf8_lossy(&error.message).contains("max_allowed_packet"), "{error}");
+    let grown = ground.proxy.memory().now.saturating_sub(before);
+    assert!(grown < 16 << 20, "{grown} bytes");
+    assert_eq!(client.run("select 1").value(), "1");
+    witness.goes_on();
+}
+
+#[test]
+fn f18_clients_that_do_not_read_hold_little_memory() {
+    let ground = ground();
+    let proxy = Proxy::start([&ground.server], &ProxyOptions::default());
+    let mut witness = Witness::new(&proxy);
+    let sql = "with recursive n (a) as (select 1 union all select a + 1 from n where a < 900) select repeat('x', 100000) from n";
+    let mut clients: Vec<Client> = (0..40).map(|_| proxy.login(&right())).collect();
+    let before = proxy.memory().now;
+    for client in &mut clients {
+        client.send_query(sql);
+    }
+    // Until nothing moves any more: each result of 90 MB waits for its client.
+    let mut last = (0, 0);
+    for _ in 0..40 {
+        witness.goes_on();
+        let now = (proxy.memory().now, last.1 + 1);
+        last = if now.0 == last.0 { now } else { (now.0, 0) };
+        if last.1 >= 5 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let grown = proxy.memory().now.saturating_sub(before);
+    println!("40 clients that do not read: {} KiB more memory", grown / 1024);
+    assert!(grown < 40 * 512 * 1024, "{grown} bytes");
+    // One that reads after all gets everything.
+    assert_eq!(clients[0].read_reply(Kind::Result).rows().len(), 900);
+    drop(clients);
+    witness.goes_on();
+}
+
+#[test]
+fn prepared_statements_of_one_session_are_bounded_and_leave_room_for_others() {
+    let ground = ground();
+    let mut client = ground.proxy.login(&right());
+    let mut other = ground.proxy.login(&right());
+    let mut made = 0;
+    let refusal = loop {
+        let reply = client.try_prepare(&format!("select {made}"));
+        if let Some(error) = reply.error() {
+            break error;
+        }
+        made += 1;
+        assert!(made < 16_382, "one session takes all that the server has");
+    };
+    assert_eq!(refusal.code, 1461, "{refusal}");
+    assert!(String::from_utf8_lossy(&refusal.message).contains(&made.to_string()), "{refusal}");
+    let theirs = other.prepare("select 'others can'").id;
+    other.execute(theirs, &[]).expect_ok("others can");
+    // Closing makes room again; leaving gives everything back at the server.
+    client.close_statement(1);
+    client.prepare("select 'again'");
+    client.quit();
+    other.close_statement(theirs);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while ground.server.run("show global status like 'Prepared_stmt_count'").rows()[0][1].as_deref() > Some("100") {
+        assert!(Instant::now() < deadline, "the statements stay at the server");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_session_that_sets_for_ever_keeps_the_last_value_alone() {
+    let ground = ground();
+    let mut client = ground.proxy.login(&right());
+    let mut sets = |count: u32| {
+        let mut bytes = Vec::new();
+        for number in 0..count {
+            let variable = ["lock_wait_timeout", "max_execution_time", "group_concat_max_len", "net_write_timeout"];
+            let sql = format!("\x03set {} = {}", variable[number as usize % 4], 10 + number % 50);
+            put_packet(&mut bytes, &mut SequenceId(0), sql.as_bytes());
+        }
+        for part in bytes.chunks(32 * 1024) {
+            client.send_raw(part, true);
+        }
+        for _ in 0..count {
+            client.sequence = SequenceId(1);
+            assert!(client.read_reply(Kind::Single).ok().is_some());
+        }
+    };
+    sets(1000);
+    let before = ground.proxy.memory().now;
+    sets(20_000);
+    let grown = ground.proxy.memory().now.saturating_sub(before);
+    assert!(grown < 8 << 20, "{grown} bytes after 20,000 SETs");
+}
