@@ -16,10 +16,43 @@ pub fn least_outstanding<'a>(
     if count == 0 {
         return None;
     }
-    let start = rotation as usize % count;
+    // Fibonacci hashing: callers count more than their reads, often in even steps, and must not meet the same server each time.
+    let hash = rotation.wrapping_mul(0x9E37_79B9);
+    let start = ((u64::from(hash) * count as u64) >> 32) as usize;
     servers
         .clone()
         .skip(start)
         .chain(servers.take(start))
         .min_by_key(|server| server.outstanding.load(Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::{Address, Role, ServerId};
+
+    fn server(id: u32) -> Arc<Server> {
+        Arc::new(Server {
+            id: ServerId(id),
+            address: Address::Tcp("host".into(), 3306),
+            name: id.to_string(),
+            uuid: None,
+            role: Role::Replica,
+            why: String::new(),
+            outstanding: Arc::default(),
+        })
+    }
+
+    #[test]
+    fn idle_servers_share_the_load_however_far_apart_the_reads_are() {
+        let servers = [1, 2, 3].map(server);
+        for step in 1..=12 {
+            let mut chosen = [0; 3];
+            for read in 0..300 {
+                let server = least_outstanding(servers.iter(), read * step).expect("a server");
+                chosen[server.id.0 as usize - 1] += 1;
+            }
+            assert!(chosen.iter().all(|count| (60..=140).contains(count)), "every {step}: {chosen:?}");
+        }
+    }
 }

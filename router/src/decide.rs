@@ -86,7 +86,9 @@ pub fn decide(input: &DecisionInput<'_>) -> Decision {
         },
         _ if !session.is_autocommit() => primary(topology, "autocommit=0: the statement begins a transaction"),
         // A read that leaves something behind (SQL_CALC_FOUND_ROWS) ties the session to its server, writes included.
-        Access::Read if !Pins::from_effects(statement.effects).is_empty() => primary(topology, statement.why.0),
+        Access::Read | Access::Node if !Pins::from_effects(statement.effects).is_empty() => {
+            primary(topology, statement.why.0)
+        }
         Access::Read => read(input, statement.why.0),
         Access::Node if statement.hint == Some(Hint::Replica) => read(input, "a hint asks for a replica"),
         // A read, though one whose answer differs from server to server: a replica is better than nothing.

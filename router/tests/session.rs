@@ -50,25 +50,33 @@ impl Pair {
     }
 }
 
-const UTF8MB4: [(&str, &str); 1] = [("character_set_connection", "utf8mb4")];
+const NAMES: [(&str, &str); 3] = [
+    ("character_set_client", "utf8mb4"),
+    ("character_set_connection", "utf8mb4"),
+    ("character_set_results", "utf8mb4"),
+];
 
-/// C7: SET NAMES resets the collation without a word of any tracker.
+/// C7: SET NAMES sets the collation without a word of any tracker.
 #[test]
 fn names_without_a_collation_end_an_earlier_one() {
+    let names = "SET NAMES 'utf8mb4'";
     let mut pair = Pair::new();
-    pair.ok("SET NAMES utf8mb4", &UTF8MB4);
-    assert_eq!(pair.told(), "SET character_set_connection='utf8mb4'");
-    pair.ok("SET NAMES utf8mb4 COLLATE utf8mb4_bin", &UTF8MB4);
-    assert_eq!(pair.told(), "SET character_set_connection='utf8mb4',collation_connection='utf8mb4_bin'");
-    pair.ok("SET NAMES utf8mb4", &UTF8MB4);
-    assert_eq!(pair.told(), "SET character_set_connection='utf8mb4'");
+    pair.ok("SET NAMES utf8mb4", &NAMES);
+    assert_eq!(pair.told(), names);
+    pair.ok("SET NAMES utf8mb4 COLLATE utf8mb4_bin", &NAMES);
+    assert_eq!(pair.told(), "SET NAMES 'utf8mb4' COLLATE 'utf8mb4_bin'");
+    pair.ok("SET NAMES utf8mb4", &NAMES);
+    assert_eq!(pair.told(), names);
     pair.ok("SET collation_connection = latin1_bin", &[("collation_connection", "latin1_bin")]);
     assert_eq!(pair.told(), "SET character_set_connection='utf8mb4',collation_connection='latin1_bin'");
-    pair.ok("SET NAMES utf8mb4 COLLATE utf8mb4_bin", &UTF8MB4);
-    pair.ok("SET sql_mode = ''", &[("sql_mode", "")]);
-    assert_eq!(pair.told(), "SET character_set_connection='utf8mb4',collation_connection='utf8mb4_bin',sql_mode=''");
+    pair.ok("SET character_set_connection = latin1", &[("character_set_connection", "latin1")]);
+    assert_eq!(pair.told(), "SET character_set_connection='latin1'");
+    pair.ok("SET NAMES utf8mb4", &NAMES);
+    pair.ok("SET character_set_results = NULL", &[("character_set_results", "")]);
     pair.ok("SET sql_mode = 'ANSI'", &[("sql_mode", "ANSI")]);
-    assert_eq!(pair.told(), "SET sql_mode='ANSI'");
+    assert_eq!(pair.told(), "SET NAMES 'utf8mb4',character_set_results=NULL,sql_mode='ANSI'");
+    pair.ok("SET sql_mode = ''", &[("sql_mode", "")]);
+    assert_eq!(pair.told(), "SET sql_mode=''");
 }
 
 /// C7, Q21
@@ -105,4 +113,20 @@ fn a_syntax_error_in_the_first_word_leaves_nothing() {
     assert_eq!(after("SELEC 1", 1305), (Some(SERVER), Pins::UNKNOWN_CODE));
     assert_eq!(after("CALL p()", 1064), (Some(SERVER), Pins::UNKNOWN_CODE));
     assert_eq!(after("SELEC 1; SELECT 1", 1064), (Some(SERVER), Pins::UNKNOWN_CODE));
+}
+
+/// B4, A25: what holds for the next statement, or the next transaction, ends with it.
+#[test]
+fn passing_pins_pass() {
+    let mut pair = Pair::new();
+    pair.ok("SET TRANSACTION READ ONLY", &[]);
+    pair.ok("SET sql_mode = ''", &[]);
+    assert_eq!(pair.state.pins(), Pins::ONE_SHOT);
+    pair.ok("SELECT 1", &[]);
+    assert_eq!((pair.state.pins(), pair.state.tied_to()), (Pins::empty(), None));
+    pair.ok("SELECT SQL_CALC_FOUND_ROWS 1", &[]);
+    pair.ok("SELECT FOUND_ROWS()", &[]);
+    assert_eq!(pair.state.pins(), Pins::FOUND_ROWS);
+    pair.ok("SELECT 1", &[]);
+    assert_eq!((pair.state.pins(), pair.state.tied_to()), (Pins::empty(), None));
 }

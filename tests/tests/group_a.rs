@@ -141,7 +141,7 @@ impl<'a> Scene<'a> {
         }
         let Some(after) = self.observer.look(&mut client) else { return };
         let left = before.changes(&after);
-        if let Some(fault) = rules::fault(&trap.verdict, &left, &reply) {
+        if let Some(fault) = rules::fault(&trap.case.sql, &trap.verdict, &left, &reply) {
             report.blame(trap, &fault);
         }
         client.quit();

@@ -14,10 +14,14 @@ pub enum Prefix {
     SetOption(bool),
 }
 
-/// Setting the connection's character set sets its collation, too, to the character set's default, which no tracker tells:
-/// the two are compared and set together. An empty collation stands for that default.
-pub(super) const PAIR: [&[u8]; 2] = [b"character_set_connection", COLLATION];
+/// A character set sets a collation, too, which no tracker tells: the two are compared and set together.
+pub(super) const CHARACTER_SET: &[u8] = b"character_set_connection";
+/// Its value is empty where the character set was assigned, and begins with [`BY_NAMES`] where SET NAMES did that.
 pub(super) const COLLATION: &[u8] = b"collation_connection";
+/// What follows is the collation behind COLLATE, or nothing. It is said again in these words, because SET NAMES has defaults
+/// of its own (MariaDB's character_set_collations), and the collation shows in results' columns, which assignments do not
+/// reach. No collation's name has a space.
+pub(super) const BY_NAMES: &[u8] = b"NAMES ";
 
 /// What `view`'s connection must be told to be as `session` is. Empty in the common case, which costs one comparison.
 #[must_use]
@@ -30,16 +34,24 @@ pub fn diff(session: &SessionState, view: &View) -> Vec<Prefix> {
         prefixes.push(Prefix::InitDb(session.schema().to_vec()));
     }
     let mut set = Vec::new();
-    let same_collation = PAIR.iter().all(|name| view.variables.get(*name) == session.variables().get(*name));
+    let collation = session.variables().get(COLLATION);
+    let charset = session.variables().get(CHARACTER_SET);
+    let same_collation = view.variables.get(COLLATION) == collation && view.variables.get(CHARACTER_SET) == charset;
+    let by_names = collation.and_then(|collation| collation.strip_prefix(BY_NAMES)).filter(|_| !same_collation);
     if session.tracking().own && !view.client_tracks {
         set.extend_from_slice(b"SET ");
         set.extend_from_slice(TRACKERS_OF_THE_CLIENT);
     }
+    if let (Some(collation), Some(charset)) = (by_names, charset) {
+        set.extend_from_slice(if set.is_empty() { b"SET " } else { b"," });
+        put_names(&mut set, charset, collation);
+    }
     for (name, value) in session.variables() {
-        let same = if PAIR.contains(&&**name) {
-            same_collation || (**name == *COLLATION && value.is_empty())
-        } else {
-            view.variables.get(name) == Some(value)
+        let same = match &**name {
+            b"character_set_client" | b"character_set_results" if by_names.is_some() => Some(value) == charset,
+            COLLATION => same_collation || value.is_empty() || by_names.is_some(),
+            CHARACTER_SET => same_collation || by_names.is_some(),
+            _ => view.variables.get(name) == Some(value),
         };
         if !same {
             set.extend_from_slice(if set.is_empty() { b"SET " } else { b"," });
@@ -66,16 +78,30 @@ fn put_assignment(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     } else if is_number(value) {
         out.extend_from_slice(value);
     } else {
-        out.push(b'\'');
-        for byte in value {
-            // Doubling works under every sql_mode; names and values of variables are ASCII apart from paths.
-            if *byte == b'\'' {
-                out.push(b'\'');
-            }
-            out.push(*byte);
-        }
-        out.push(b'\'');
+        put_value(out, value);
     }
+}
+
+/// NAMES x [COLLATE y]
+fn put_names(out: &mut Vec<u8>, charset: &[u8], collation: &[u8]) {
+    out.extend_from_slice(b"NAMES ");
+    put_value(out, charset);
+    if !collation.is_empty() {
+        out.extend_from_slice(b" COLLATE ");
+        put_value(out, collation);
+    }
+}
+
+fn put_value(out: &mut Vec<u8>, value: &[u8]) {
+    out.push(b'\'');
+    for byte in value {
+        // Doubling works under every sql_mode; names and values of variables are ASCII apart from paths.
+        if *byte == b'\'' {
+            out.push(b'\'');
+        }
+        out.push(*byte);
+    }
+    out.push(b'\'');
 }
 
 fn is_number(value: &[u8]) -> bool {

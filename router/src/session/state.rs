@@ -4,11 +4,11 @@ use rolecall_protocol::response::{ErrPacket, OkPacket};
 use rolecall_protocol::session_track::SessionStateChange;
 use rolecall_protocol::{ProtocolError, StatusFlags};
 
-use super::diff::{COLLATION, PAIR};
+use super::diff::{BY_NAMES, CHARACTER_SET, COLLATION};
 use super::tracking::{ClientTracking, is_harmless, is_replayed};
 use super::view::Variables;
 use super::{Pins, View};
-use crate::sql::{ClientCharset, Effects, Flavour, Lexing, SqlMode, Statement, Verb};
+use crate::sql::{Access, ClientCharset, Effects, Flavour, Lexing, SqlMode, Statement, Verb};
 use crate::topology::ServerId;
 
 /// ER_PARSE_ERROR
@@ -231,7 +231,7 @@ impl SessionState {
 
     /// SET NAMES … COLLATE was accepted: what no tracker tells, its text does.
     pub fn set_collation(&mut self, view: &mut View, collation: &[u8]) {
-        self.put_variable(view, COLLATION, collation);
+        self.put_variable(view, COLLATION, &[BY_NAMES, collation].concat());
         self.bump(view);
     }
 
@@ -290,6 +290,7 @@ impl SessionState {
         self.warnings = Warnings::Known(ok.warnings);
         self.transaction = ok.status.contains(StatusFlags::IN_TRANS).then_some(server);
         self.uncertain = None;
+        self.end_passing_pins(statement);
         if ok.state_changes.is_empty() && statement.effects.is_empty() {
             return Ok(Observed::default());
         }
@@ -335,13 +336,14 @@ impl SessionState {
     /// Takes over what trackers report; says whether state changed that neither they nor `effects` explain.
     fn observe_changes(&mut self, view: &mut View, ok: &OkPacket, effects: Effects) -> Result<bool, ProtocolError> {
         let mut changed = false;
-        let mut told = [false; PAIR.len()];
+        let (mut collation, mut character_sets) = (false, 0);
         let mut explained = effects.intersects(!Effects::READ_ONLY) || std::mem::take(&mut self.expects_state_change);
         for change in ok.changes() {
             match change? {
                 SessionStateChange::SystemVariable { name, value } => {
                     explained = true;
-                    told.iter_mut().zip(PAIR).for_each(|(told, of)| *told |= of == name);
+                    collation |= name == COLLATION;
+                    character_sets |= character_set_bit(name);
                     if is_replayed(name) {
                         self.note_variable(name, value);
                         view.variables.insert(name.into(), value.into());
@@ -367,8 +369,8 @@ impl SessionState {
                 | SessionStateChange::Unknown { .. } => {}
             }
         }
-        if told == [true, false] {
-            self.put_variable(view, COLLATION, b"");
+        if !collation && character_sets & character_set_bit(CHARACTER_SET) != 0 {
+            self.put_variable(view, COLLATION, if character_sets == SET_NAMES { BY_NAMES } else { b"" });
         }
         if !ok.state_changes.is_empty() {
             self.bump(view);
@@ -390,14 +392,23 @@ impl SessionState {
         self.variables.insert(name.into(), value.into());
     }
 
-    fn note_effects(&mut self, server: ServerId, statement: &Statement) {
-        let ended = match statement.verb {
+    /// Ends what holds for the next statement only.
+    fn end_passing_pins(&mut self, statement: &Statement) {
+        if !self.pins.intersects(Pins::ONE_SHOT | Pins::FOUND_ROWS) {
+            return;
+        }
+        match statement.verb {
             // One-shot characteristics wait through SET and are used up by whatever else runs.
-            Verb::Set | Verb::Use | Verb::Show | Verb::Empty => Pins::empty(),
-            _ if self.transaction.is_none() => Pins::ONE_SHOT,
-            _ => Pins::empty(),
-        };
-        self.unpin(ended);
+            Verb::Set | Verb::Use | Verb::Show | Verb::Empty => {}
+            _ if self.transaction.is_none() => self.unpin(Pins::ONE_SHOT),
+            _ => {}
+        }
+        if statement.access != Access::Previous {
+            self.unpin(Pins::FOUND_ROWS);
+        }
+    }
+
+    fn note_effects(&mut self, server: ServerId, statement: &Statement) {
         if statement.effects.contains(Effects::UNLOCKS) {
             self.unpin(Pins::TABLE_LOCK);
         }
@@ -412,3 +423,16 @@ impl SessionState {
         view.revision = self.revision;
     }
 }
+
+/// The character sets that SET NAMES sets, as bits; 0 for any other variable.
+fn character_set_bit(name: &[u8]) -> u8 {
+    match name {
+        CHARACTER_SET => 1,
+        b"character_set_client" => 2,
+        b"character_set_results" => 4,
+        _ => 0,
+    }
+}
+
+/// All of them at once.
+const SET_NAMES: u8 = 7;

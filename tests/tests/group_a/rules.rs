@@ -35,7 +35,8 @@ pub fn is_known_to_be_refused(sql: &[u8]) -> bool {
 }
 
 /// What is wrong with a verdict, given what the statement has left.
-pub fn fault(verdict: &Statement, left: &Changes, reply: &Reply) -> Option<String> {
+pub fn fault(sql: &[u8], verdict: &Statement, left: &Changes, reply: &Reply) -> Option<String> {
+    let sql = String::from_utf8_lossy(sql).to_lowercase();
     let mut left_over = Vec::new();
     for (kind, names) in &left.of {
         // What the sys schema's functions remember of its configuration is read again elsewhere.
@@ -58,7 +59,7 @@ pub fn fault(verdict: &Statement, left: &Changes, reply: &Reply) -> Option<Strin
             "variable" => {
                 verdict.effects.intersects(Effects::OPAQUE_STATE | Effects::ONE_SHOT | Effects::UNKNOWN_ROUTINE)
                     || (verdict.effects.contains(Effects::SETS_VARIABLES)
-                        && names.iter().all(|name| is_told(name, reply) || is_known(name, verdict, reply)))
+                        && names.iter().all(|name| is_told(name, reply) || is_known(name, &sql, verdict, reply)))
             }
             _ => verdict.effects.intersects(Effects::OPAQUE_STATE | Effects::UNKNOWN_ROUTINE),
         };
@@ -71,15 +72,18 @@ pub fn fault(verdict: &Statement, left: &Changes, reply: &Reply) -> Option<Strin
 }
 
 /// Whether a session knows of a variable that a reply has changed: it is named there, or follows from one that is.
-fn is_known(name: &str, verdict: &Statement, reply: &Reply) -> bool {
+fn is_known(name: &str, sql: &str, verdict: &Statement, reply: &Reply) -> bool {
     match name {
         "autocommit" => true,
         // Each has two names.
         "tx_isolation" => is_told("transaction_isolation", reply),
         "tx_read_only" => is_told("transaction_read_only", reply),
-        // COLLATE is read in the text; without it the character set has its default.
+        // COLLATE is read in the text; without it SET NAMES, or the assignment, is said again.
         "collation_connection" => {
-            verdict.effects.contains(Effects::SETS_COLLATION) || is_told("character_set_connection", reply)
+            let names = ["character_set_client", "character_set_connection", "character_set_results"];
+            verdict.effects.contains(Effects::SETS_COLLATION)
+                || names.iter().all(|name| is_told(name, reply))
+                || sql.contains("character_set_connection")
         }
         _ => false,
     }

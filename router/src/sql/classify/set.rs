@@ -143,9 +143,11 @@ fn variable(reader: &mut Reader<'_>, scope: Scope, name: &[u8]) {
     assigned(reader);
 }
 
-/// MariaDB's trackers do not tell of `SET @@x` (measured on 10.11 and 11.8); of autocommit the status flags do.
+/// MariaDB's trackers do not tell of `SET @@x` (measured on 10.11 and 11.8; of autocommit the status flags do), nor of the
+/// collation.
 fn is_silent(scope: Scope, name: &[u8], flavour: Flavour) -> bool {
-    scope == Scope::At && flavour == Flavour::Mariadb && !name.eq_ignore_ascii_case(b"autocommit")
+    let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+    flavour == Flavour::Mariadb && (is(b"collation_connection") || (scope == Scope::At && !is(b"autocommit")))
 }
 
 /// `= expr` or `:= expr`, up to the next part.

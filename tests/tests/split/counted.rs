@@ -1,0 +1,99 @@
+//! A session whose statements the servers count.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rolecall_tests::raw::{Client, LoginOptions};
+use rolecall_tests::{Proxy, Stage, StatementCounts};
+
+/// An account with a schema of its own, and a session of it through a proxy.
+pub struct Counted {
+    stage: Arc<Stage>,
+    /// How it logs in.
+    pub options: LoginOptions,
+    /// The session.
+    pub client: Client,
+}
+
+impl Counted {
+    /// Through the proxy that tests share, with `t (id, a)` that has rows 1, 2 and 3.
+    pub fn new(stage: &Arc<Stage>, name: &str) -> Self {
+        let options = account(stage, name, &[]);
+        let client = stage.proxy().login(&options);
+        Self { stage: stage.clone(), options, client }
+    }
+
+    /// Through another proxy, after these statements of root's in the schema.
+    pub fn behind(proxy: &Proxy, stage: &Arc<Stage>, name: &str, setup: &[&str]) -> Self {
+        let options = account(stage, name, setup);
+        let client = proxy.login(&options);
+        Self { stage: stage.clone(), options, client }
+    }
+
+    /// Another session of the account.
+    pub fn another(&self) -> Client {
+        self.stage.proxy().login(&self.options)
+    }
+
+    /// What `act` ran of `kind`, such as `sql/select`, at the primary and at each replica, once it is `total` together. All
+    /// that the session runs of this kind has to be counted so: a server counts a statement after it has answered it, and
+    /// one outside could show here.
+    pub fn count(&mut self, kind: &str, total: i64, act: impl FnOnce(&mut Client)) -> [i64; 3] {
+        self.counts(&[(kind, total)], act)[0]
+    }
+
+    /// [`Self::count`] of several kinds.
+    pub fn counts<const N: usize>(&mut self, kinds: &[(&str, i64); N], act: impl FnOnce(&mut Client)) -> [[i64; 3]; N] {
+        let before = self.read();
+        act(&mut self.client);
+        let deadline = Instant::now() + Duration::from_secs(5);
+        loop {
+            let now = self.read();
+            let grown = |kind: &str| [0, 1, 2].map(|at| now[at].of(kind) - before[at].of(kind));
+            let counts = kinds.map(|(kind, _)| grown(kind));
+            let complete = kinds.iter().zip(&counts).all(|((_, total), counts)| counts.iter().sum::<i64>() == *total);
+            if complete || Instant::now() > deadline {
+                return counts;
+            }
+        }
+    }
+
+    /// Runs each statement once; how many of `kind` the primary and the replicas together ran.
+    pub fn run(&mut self, kind: &str, statements: &[&str]) -> [i64; 2] {
+        let [primary, first, second] = self.count(kind, statements.len() as i64, |client| {
+            for statement in statements {
+                client.run(statement);
+            }
+        });
+        [primary, first + second]
+    }
+
+    /// Whether a read goes to a replica, as one does of a session that nothing ties.
+    pub fn is_free(&mut self) -> bool {
+        self.run("sql/select", &["select count(*) from t"]) == [0, 1]
+    }
+
+    fn read(&self) -> [StatementCounts; 3] {
+        let mut counts = self.stage.set.servers().map(|server| StatementCounts::read(server, &self.options.user));
+        [0, 1, 2].map(|_| counts.next().expect("three servers"))
+    }
+}
+
+fn account(stage: &Arc<Stage>, name: &str, setup: &[&str]) -> LoginOptions {
+    const PASSWORD: &str = "p4ss";
+    let primary = &stage.set.primary;
+    let mut root = primary.root();
+    root.run(&format!("create user {name} {}", stage.flavour().identified(PASSWORD)));
+    root.run(&format!("create schema {name}"));
+    root.run(&format!("grant all on {name}.* to {name}"));
+    root.init_db(name).expect_ok("the schema");
+    root.run("create table t (id int primary key, a int)");
+    root.run("insert into t values (1, 1), (2, 2), (3, 3)");
+    setup.iter().for_each(|statement| drop(root.run(statement)));
+    stage.set.wait_until_replicated();
+    let mut options = LoginOptions::new(name, PASSWORD).database(name);
+    if stage.flavour().is_mariadb() {
+        options.plugin = "mysql_native_password".into();
+    }
+    options
+}

@@ -1,0 +1,100 @@
+//! What sessions leave behind ties them to the primary, and nothing else does.
+
+use rolecall_tests::on_every_server;
+
+use crate::counted::Counted;
+
+on_every_server! {
+    /// C1, C13, Q17
+    fn state_of_a_connection_ties_the_session_to_the_primary(stage) {
+        let mut session = Counted::new(stage, "split_pinned");
+        for state in ["set @a = 1", "create temporary table x (a int)", "lock tables t read", "handler t open", "do get_lock('split_pinned', 0)"] {
+            assert!(session.is_free(), "before {state}");
+            session.client.run(state);
+            assert!(!session.is_free(), "after {state}");
+            session.client.reset_connection().expect_ok("reset");
+        }
+        assert!(session.is_free());
+    }
+
+    /// C4, C8: known state is carried along.
+    fn variables_follow_the_session_to_the_replicas(stage) {
+        let mut session = Counted::new(stage, "split_variables");
+        for set in ["set time_zone = '+05:00'", "set session sql_mode = 'ANSI_QUOTES'", "set names latin1", "set sql_select_limit = 2"] {
+            session.client.run(set);
+        }
+        let values = "select /* rolecall: replica */ @@time_zone, @@sql_mode, @@character_set_client, @@sql_select_limit";
+        let counts = session.count("sql/select", 4, |client| {
+            for _ in 0..4 {
+                let row = client.run(values).rows().remove(0);
+                assert_eq!(row.into_iter().flatten().collect::<Vec<_>>().join(" "), "+05:00 ANSI_QUOTES latin1 2");
+            }
+        });
+        assert_eq!(counts[0], 0);
+        assert!(session.is_free());
+    }
+
+    /// C7, Q21
+    fn the_collation_of_set_names_follows_the_session(stage) {
+        let mut session = Counted::new(stage, "split_collation");
+        let ask = "select /* rolecall: replica */ @@collation_connection, @@character_set_client";
+        let mut direct = stage.set.primary.root();
+        direct.run("set names utf8mb4");
+        let default = direct.run("select @@collation_connection").value();
+        for (set, expected) in [
+            ("set names utf8mb4 collate utf8mb4_bin", "utf8mb4_bin"),
+            ("set names utf8mb4", &default),
+            ("SET NAMES 'latin1' COLLATE 'latin1_german1_ci'", "latin1_german1_ci"),
+            ("set names utf8mb4", &default),
+        ] {
+            let counts = session.count("sql/select", 4, |client| {
+                client.run(set);
+                (0..4).for_each(|_| assert_eq!(client.run(ask).value(), *expected, "{set}"));
+            });
+            assert_eq!(counts[0], 0, "{set}");
+        }
+        let counts = session.count("sql/select", 2, |client| {
+            assert_eq!(client.query("set names utf8mb4 collate nothing").code(), 1273);
+            assert_eq!(client.run(ask).value(), default);
+            client.run("set collation_connection = utf8mb4_unicode_ci");
+            assert_eq!(client.run(ask).value(), "utf8mb4_unicode_ci");
+        });
+        // MariaDB tells nobody of the last, which ties the session.
+        assert_eq!(counts[0], i64::from(stage.flavour().is_mariadb()));
+    }
+
+    /// MariaDB's trackers are silent about `SET @@x`: the session stays where it said that.
+    fn variables_are_the_same_whichever_way_they_are_set(stage) {
+        let mut session = Counted::new(stage, "split_ways");
+        for (set, mode) in [("set @@sql_mode = 'ANSI'", "ANSI"), ("set @@session.sql_mode = ''", ""), ("set @@`sql_mode` = 'PIPES_AS_CONCAT'", "PIPES_AS_CONCAT")] {
+            session.client.run(set);
+            for _ in 0..4 {
+                let found = session.client.run("/* rolecall: replica */ select @@sql_mode").value();
+                assert!(found.contains(mode) && found.is_empty() == mode.is_empty(), "{set}: {found:?}");
+            }
+        }
+    }
+
+    /// A25: what SQL_CALC_FOUND_ROWS leaves is for the next statement.
+    fn found_rows_tie_the_session_until_they_are_asked_for(stage) {
+        let mut session = Counted::new(stage, "split_found_rows");
+        let asked = ["select sql_calc_found_rows * from t limit 1", "select found_rows()", "select found_rows()"];
+        assert_eq!(session.run("sql/select", &asked), [3, 0]);
+        session.client.run("update t set a = 1");
+        assert!(session.is_free());
+    }
+
+    /// A syntax error says that nothing ran.
+    fn a_mistyped_word_leaves_the_session_free(stage) {
+        let mut session = Counted::new(stage, "split_mistyped");
+        for mistyped in ["selec 1", "foo", "S ELECT 1"] {
+            assert_eq!(session.client.query(mistyped).code(), 1064);
+            assert!(session.is_free(), "{mistyped}");
+        }
+        let counts = session.count("sql/select", 2, |client| {
+            assert_eq!(client.query("select nothing from nowhere").code(), 1146);
+            client.run("select * from t");
+        });
+        assert_eq!(counts[0], 0);
+    }
+}
