@@ -44,6 +44,9 @@ pub struct DecisionInput<'a> {
     pub reads_on_primary: ReadsOnPrimary,
     /// Changes from call to call; breaks ties between idle replicas.
     pub rotation: u32,
+    /// Where a prepared statement ran last: it is chosen among equally loaded servers, since it is prepared there, and a
+    /// server derives the types of results from what it has executed a statement with before.
+    pub favourite: Option<ServerId>,
 }
 
 /// Where a statement goes.
@@ -121,7 +124,7 @@ fn read(input: &DecisionInput<'_>, why: &'static str) -> Decision {
         .servers
         .iter()
         .filter(|server| server.role == Role::Replica || (always && server.role == Role::Primary));
-    if let Some(server) = least_outstanding(readers, input.rotation) {
+    if let Some(server) = least_outstanding(readers, input.rotation, input.favourite) {
         return forward(server.id, why);
     }
     match input.reads_on_primary {
@@ -136,7 +139,7 @@ fn read(input: &DecisionInput<'_>, why: &'static str) -> Decision {
 fn or_else_replica(input: &DecisionInput<'_>, decision: Decision) -> Decision {
     match decision.action {
         Action::Forward(_) => decision,
-        Action::NoServer(_) => match least_outstanding(replicas(input.topology), input.rotation) {
+        Action::NoServer(_) => match least_outstanding(replicas(input.topology), input.rotation, input.favourite) {
             Some(server) => forward(server.id, "no primary; a replica can answer this"),
             None => decision,
         },

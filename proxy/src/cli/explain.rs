@@ -128,6 +128,7 @@ fn decision(statement: &Statement, lexing: Lexing) -> Decision {
         mode: Mode::Split,
         reads_on_primary: ReadsOnPrimary::WhenNoReplica,
         rotation: 0,
+        favourite: None,
     })
 }
 

@@ -26,11 +26,13 @@ pub(super) struct Job {
     pub statement_id: u32,
     /// The server that it must go to, where the statement's cursor or data is; None: the decision's.
     pub at: Option<ServerId>,
+    /// Where it had better go, all else being equal.
+    pub favourite: Option<ServerId>,
 }
 
 impl Job {
     pub(super) const fn new(command: Command, kind: ReplyKind, statement: Statement) -> Self {
-        Self { command, kind, statement, statement_id: 0, at: None }
+        Self { command, kind, statement, statement_id: 0, at: None, favourite: None }
     }
 }
 

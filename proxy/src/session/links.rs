@@ -7,7 +7,6 @@ use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
 use rolecall_router::decide::{Action, DecisionInput, decide};
 use rolecall_router::session::{diff, tracker_setup};
-use rolecall_router::sql::Statement;
 use rolecall_router::topology::ServerId;
 use tokio::time::Instant;
 
@@ -50,14 +49,14 @@ impl Session {
     ) -> Result<Result<ServerId, ErrPacket>, CloseReason> {
         match job.at {
             Some(server) if self.links.iter().any(|link| link.server.id == server) => Ok(Ok(server)),
-            _ => self.target(&job.statement, hold, buffer).await,
+            _ => self.target(job, hold, buffer).await,
         }
     }
 
-    /// The server for a statement; waits for one within the hold timeout.
+    /// The server for a job by decision; waits for one within the hold timeout.
     pub(super) async fn target(
         &mut self,
-        statement: &Statement,
+        job: &Job,
         hold: &mut Hold,
         buffer: &mut Buffer,
     ) -> Result<Result<ServerId, ErrPacket>, CloseReason> {
@@ -65,12 +64,13 @@ impl Session {
             let (reason, generation) = {
                 let topology = self.worker.shared.topology.load();
                 let decision = decide(&DecisionInput {
-                    statement,
+                    statement: &job.statement,
                     session: &self.state,
                     topology: &topology,
                     mode: self.mode,
                     reads_on_primary: self.worker.settings().reads_on_primary,
                     rotation: self.worker.rotation(),
+                    favourite: job.favourite,
                 });
                 match decision.action {
                     Action::Forward(server) => {

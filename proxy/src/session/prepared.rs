@@ -172,6 +172,7 @@ impl Session {
         job.statement_id = id;
         let elsewhere_impossible = prepared.sql.is_none() || (!whole && prepared.types.is_none());
         job.at = prepared.long_data.or(if elsewhere_impossible { prepared.last } else { None });
+        job.favourite = prepared.last;
         Ok(job)
     }
 

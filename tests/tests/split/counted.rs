@@ -1,14 +1,16 @@
 //! A session whose statements the servers count.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rolecall_tests::raw::{Client, LoginOptions};
+use rolecall_tests::raw::{Client, Kind, LoginOptions};
 use rolecall_tests::{Proxy, Stage, StatementCounts};
 
 /// An account with a schema of its own, and a session of it through a proxy.
 pub struct Counted {
     stage: Arc<Stage>,
+    front: SocketAddr,
     /// How it logs in.
     pub options: LoginOptions,
     /// The session.
@@ -18,21 +20,35 @@ pub struct Counted {
 impl Counted {
     /// Through the proxy that tests share, with `t (id, a)` that has rows 1, 2 and 3.
     pub fn new(stage: &Arc<Stage>, name: &str) -> Self {
-        let options = account(stage, name, &[]);
-        let client = stage.proxy().login(&options);
-        Self { stage: stage.clone(), options, client }
+        Self::behind(stage.proxy(), stage, name, &[])
     }
 
     /// Through another proxy, after these statements of root's in the schema.
     pub fn behind(proxy: &Proxy, stage: &Arc<Stage>, name: &str, setup: &[&str]) -> Self {
         let options = account(stage, name, setup);
         let client = proxy.login(&options);
-        Self { stage: stage.clone(), options, client }
+        Self { stage: stage.clone(), front: proxy.address(), options, client }
     }
 
     /// Another session of the account.
     pub fn another(&self) -> Client {
-        self.stage.proxy().login(&self.options)
+        Client::login(self.front, &self.options).unwrap_or_else(|error| panic!("{}: {error}", self.options.user))
+    }
+
+    /// A query that runs until it is ended by [`Self::end`], and the server that it went to.
+    pub fn occupy(&self, text: &str) -> (usize, Client) {
+        let mut client = self.another();
+        client.send_query(text);
+        (self.wait_for_query(text), client)
+    }
+
+    /// Ends a query of [`Self::occupy`]; the proxy knows of its end afterwards.
+    pub fn end(&self, text: &str, (server, client): (usize, &mut Client)) {
+        let server = self.stage.set.servers().nth(server).expect("a server");
+        let id = server.value(&format!("select id from information_schema.processlist where info = '{text}'"));
+        server.run(&format!("kill query {id}"));
+        client.read_reply(Kind::Result);
+        client.ping();
     }
 
     /// What `act` ran of `kind`, such as `sql/select`, at the primary and at each replica, once it is `total` together. All
@@ -71,6 +87,21 @@ impl Counted {
     /// Whether a read goes to a replica, as one does of a session that nothing ties.
     pub fn is_free(&mut self) -> bool {
         self.run("sql/select", &["select count(*) from t"]) == [0, 1]
+    }
+
+    /// Waits until a server runs this query of the account's; says which one.
+    fn wait_for_query(&self, text: &str) -> usize {
+        let user = &self.options.user;
+        let sql =
+            format!("select count(*) from information_schema.processlist where user = '{user}' and info = '{text}'");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let at = self.stage.set.servers().position(|server| server.value(&sql) == "1");
+            if let Some(at) = at {
+                return at;
+            }
+            assert!(Instant::now() < deadline, "nobody runs {text}");
+        }
     }
 
     fn read(&self) -> [StatementCounts; 3] {
