@@ -188,6 +188,13 @@ fn greeting(offer: &Offer, profile: &ListenerProfile, connection_id: u32, scramb
     if !matches!(profile.tls, ClientTls::Off) {
         capabilities |= Capabilities::SSL;
     }
+    // To a version that begins so, as MariaDB's before 11 does, MySQL's Connector/J speaks the protocol of its time, in which
+    // an authentication has one step: with mysql_native_password it gets in where the account is known already.
+    let plugin = if offer.version_text.starts_with(b"5.5.5-") {
+        AuthPlugin::NativePassword
+    } else {
+        AuthPlugin::CachingSha2Password
+    };
     Greeting {
         server_version: offer.version_text.clone(),
         connection_id,
@@ -196,7 +203,7 @@ fn greeting(offer: &Offer, profile: &ListenerProfile, connection_id: u32, scramb
         mariadb: offer.mariadb & OWN_MARIADB,
         collation: offer.collation,
         status: StatusFlags::AUTOCOMMIT,
-        plugin: AuthPlugin::CachingSha2Password.name().into(),
+        plugin: plugin.name().into(),
     }
 }
 
