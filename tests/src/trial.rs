@@ -1,5 +1,6 @@
 //! One case: the same steps straight at the primary and through the proxy.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rolecall_protocol::handshake::Greeting;
@@ -9,7 +10,7 @@ use rolecall_protocol::{Capabilities, StatusFlags};
 
 use crate::raw::{Client, LoginOptions, Packet, Part};
 use crate::transcript::{Event, Transcript};
-use crate::{Flavour, Stage};
+use crate::{Flavour, Proxy, Stage};
 
 type Mask = Box<dyn Fn(&mut Packet)>;
 
@@ -21,6 +22,7 @@ pub struct Trial {
     options: LoginOptions,
     masks: Vec<Mask>,
     settle: bool,
+    front: Option<SocketAddr>,
 }
 
 /// One run of a case's steps.
@@ -34,6 +36,7 @@ pub struct Run {
     pub proxied: bool,
     options: LoginOptions,
     settle: bool,
+    address: SocketAddr,
 }
 
 impl Trial {
@@ -46,7 +49,15 @@ impl Trial {
             // Towards MariaDB the client starts as MariaDB's own do; the proxy switches it over where it must.
             options.plugin = "mysql_native_password".into();
         }
-        Self { stage: stage.clone(), name: name.into(), setup: Vec::new(), options, masks: Vec::new(), settle: true }
+        Self {
+            stage: stage.clone(),
+            name: name.into(),
+            setup: Vec::new(),
+            options,
+            masks: Vec::new(),
+            settle: true,
+            front: None,
+        }
     }
 
     /// Statements that root runs in the schema before each run.
@@ -102,6 +113,13 @@ impl Trial {
         self
     }
 
+    /// Through this proxy instead of the stage's.
+    #[must_use]
+    pub fn through(mut self, proxy: &Proxy) -> Self {
+        self.front = Some(proxy.address());
+        self
+    }
+
     /// Runs `steps` at the primary, then twice through the proxy: first, and after another session has left as much
     /// behind as it could; compares what the client saw.
     ///
@@ -131,14 +149,16 @@ impl Trial {
 
     fn once(&self, proxied: bool, steps: &impl Fn(&mut Run)) -> Transcript {
         self.prepare();
-        let client = open(&self.stage, &self.options, proxied, self.settle);
+        let address = self.address(proxied);
+        let client = open(&self.stage, &self.options, address, proxied && self.settle);
         let mut run = Run {
             stage: self.stage.clone(),
             client,
             name: self.name.clone(),
             proxied,
             options: self.options.clone(),
-            settle: self.settle,
+            settle: proxied && self.settle,
+            address,
         };
         steps(&mut run);
         let mut transcript = std::mem::take(&mut run.client.transcript);
@@ -152,6 +172,14 @@ impl Trial {
         }
         self.masks.iter().for_each(|mask| transcript.mask(mask));
         transcript
+    }
+
+    fn address(&self, proxied: bool) -> SocketAddr {
+        match self.front {
+            _ if !proxied => self.stage.set.primary.address(),
+            Some(front) => front,
+            None => self.stage.front(),
+        }
     }
 
     fn prepare(&self) {
@@ -173,7 +201,7 @@ impl Trial {
         let mut options = self.options.clone();
         options.compression = None;
         options.tls = false;
-        let mut client = open(&self.stage, &options, true, true);
+        let mut client = open(&self.stage, &options, self.address(true), true);
         for statement in DIRT {
             let reply = client.query(statement);
             assert!(!reply.closed, "closed at {statement}");
@@ -203,7 +231,7 @@ impl Run {
     /// Another connection of the same account on the same way.
     #[must_use]
     pub fn another(&self) -> Client {
-        open(&self.stage, &self.options, self.proxied, self.settle)
+        open(&self.stage, &self.options, self.address, self.settle)
     }
 
     /// Another connection on the same way with changed options.
@@ -211,13 +239,13 @@ impl Run {
     pub fn another_with(&self, change: impl FnOnce(&mut LoginOptions)) -> Client {
         let mut options = self.options.clone();
         change(&mut options);
-        open(&self.stage, &options, self.proxied, self.settle)
+        open(&self.stage, &options, self.address, self.settle)
     }
 
     /// Where this run's clients connect.
     #[must_use]
-    pub fn address(&self) -> std::net::SocketAddr {
-        if self.proxied { self.stage.front() } else { self.stage.set.primary.address() }
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// How this run's client logged in.
@@ -292,12 +320,11 @@ impl std::ops::DerefMut for Run {
     }
 }
 
-fn open(stage: &Arc<Stage>, options: &LoginOptions, proxied: bool, settle: bool) -> Client {
-    let address = if proxied { stage.front() } else { stage.set.primary.address() };
-    let mut client = Client::login(address, options)
-        .unwrap_or_else(|error| panic!("{} (proxied: {proxied}): {error}", options.user));
+fn open(stage: &Arc<Stage>, options: &LoginOptions, address: SocketAddr, settle: bool) -> Client {
+    let mut client =
+        Client::login(address, options).unwrap_or_else(|error| panic!("{} at {address}: {error}", options.user));
     client.transcript.clear();
-    if proxied && settle {
+    if settle {
         let stage = stage.clone();
         client.before_command(move || stage.set.wait_until_replicated());
     }

@@ -229,7 +229,8 @@ impl Client {
         self.send_command(&format!("change user to {}", options.user), &change.encode(self.capabilities));
         let start = self.transcript.len();
         let outcome = self.finish_login(options, options.plugin.as_bytes(), &scramble);
-        // Which way the proof took is the proxy's own affair.
+        // Which way the proof took is the proxy's own affair: it must learn the password, which servers keep (sessions.md
+        // 7). What comes of it is compared; that the ids follow each other was checked.
         self.transcript.forget_but_last(start);
         outcome
     }

@@ -1,10 +1,10 @@
 //! Compression: Z of the wire cases, E8 of the traps.
 
-use rolecall_protocol::SequenceId;
 use rolecall_protocol::compression::{Algorithm, Compressor};
 use rolecall_protocol::packet::put_packet;
+use rolecall_protocol::{Capabilities, SequenceId};
 use rolecall_tests::raw::{Compression, Kind, Packet};
-use rolecall_tests::{Trial, on_every_server};
+use rolecall_tests::{Proxy, ProxyOptions, Trial, on_every_server};
 
 fn steps(run: &mut rolecall_tests::Run) {
     run.run("select 1");
@@ -41,6 +41,26 @@ on_every_server! {
         }
         for level in [1, 3, 22] {
             compressed(stage, "z6_zstd", Compression::Zstd(level)).run(steps);
+        }
+    }
+
+    fn z6_each_leg_has_its_own_compression(stage) {
+        let zstd = !stage.flavour().is_mariadb();
+        for towards_servers in ["zlib", "zstd"] {
+            if towards_servers == "zstd" && !zstd {
+                continue;
+            }
+            let configuration = format!("backend:\n  compression: {towards_servers}\n");
+            let proxy = Proxy::start(stage.set.servers(), &ProxyOptions { configuration, ..ProxyOptions::default() });
+            let mut clients = vec![None, Some(Compression::Zlib)];
+            clients.extend(zstd.then_some(Some(Compression::Zstd(3))));
+            for compression in clients {
+                for without in [Capabilities::empty(), Capabilities::DEPRECATE_EOF] {
+                    let trial = Trial::new(stage, "z6_legs").setup(&["create table t (a text)"]).mask(shorten).without(without);
+                    trial.login(|options| options.compression = compression).through(&proxy).run(steps);
+                }
+            }
+            proxy.expect_no_panic();
         }
     }
 
