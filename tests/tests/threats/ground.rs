@@ -32,6 +32,11 @@ pub fn ground() -> &'static Ground {
     })
 }
 
+/// A proxy of one's own in front of the shared server: for what looks at its memory or its log.
+pub fn proxy() -> Proxy {
+    Proxy::start([&ground().server], &ProxyOptions::default())
+}
+
 /// A server of one's own.
 pub fn server() -> Server {
     let more = vec![format!("--max-allowed-packet={SERVER_MAX_PACKET}")];

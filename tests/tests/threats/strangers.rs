@@ -2,7 +2,7 @@
 
 use rolecall_tests::raw::Client;
 
-use crate::ground::{Ending, SERVER_MAX_PACKET, Witness, greeted, ground, response, right, wrong};
+use crate::ground::{Ending, SERVER_MAX_PACKET, Witness, greeted, ground, proxy, response, right, wrong};
 
 /// The start of what speaks otherwise.
 fn strangers() -> Vec<(&'static str, Vec<u8>)> {
@@ -100,37 +100,37 @@ fn line_noise_inside_a_login_and_instead_of_commands() {
 
 #[test]
 fn nobody_unknown_gets_memory_for_a_large_packet() {
-    let ground = ground();
-    let mut witness = Witness::new(&ground.proxy);
-    let before = ground.proxy.memory().now;
+    let proxy = proxy();
+    let mut witness = Witness::new(&proxy);
+    let before = proxy.memory().now;
     let mut held = Vec::new();
     for _ in 0..50 {
         // A header alone: told at once, before a byte of what it announces.
-        let mut client = greeted(ground.proxy.address(), &wrong());
+        let mut client = greeted(proxy.address(), &wrong());
         client.send_raw(&[0xFF, 0xFF, 0xFF, 1], true);
         let error = Ending::without_waiting(&mut client).expect_refusal("16 MiB");
         assert_eq!(error.code, 1153);
         // As much as is allowed, all but the last byte.
-        let mut client = greeted(ground.proxy.address(), &wrong());
+        let mut client = greeted(proxy.address(), &wrong());
         let packet = rolecall_tests::middle_box::packet(1, &noise(1, 66 * 1024));
         client.send_raw(&packet[..packet.len() - 1], true);
         held.push(client);
     }
-    let grown = ground.proxy.memory().now.saturating_sub(before);
+    let grown = proxy.memory().now.saturating_sub(before);
     assert!(grown < 50 * 256 * 1024, "50 clients that have not logged in hold {grown} bytes");
     witness.goes_on();
 }
 
 #[test]
 fn f17_a_large_packet_that_is_announced_takes_no_memory_until_it_comes() {
-    let ground = ground();
-    let clients: Vec<_> = (0..50).map(|_| ground.proxy.login(&right())).collect();
-    let before = ground.proxy.memory().now;
+    let proxy = proxy();
+    let clients: Vec<_> = (0..50).map(|_| proxy.login(&right())).collect();
+    let before = proxy.memory().now;
     for mut client in clients.into_iter().map(std::mem::ManuallyDrop::new) {
         client.send_raw(&[0xFF, 0xFF, 0xFF, 0, 0x03], true);
     }
-    let mut witness = Witness::new(&ground.proxy);
+    let mut witness = Witness::new(&proxy);
     witness.goes_on();
-    let grown = ground.proxy.memory().now.saturating_sub(before);
+    let grown = proxy.memory().now.saturating_sub(before);
     assert!(grown < SERVER_MAX_PACKET as u64, "50 headers of 16 MiB packets: {grown} bytes");
 }

@@ -32,7 +32,7 @@ impl BlackHole {
     }
 }
 
-fn wait_for_line(proxy: &Proxy, words: &[&str]) {
+pub fn wait_for_line(proxy: &Proxy, words: &[&str]) {
     let deadline = Instant::now() + Duration::from_secs(20);
     let is_there = |log: &str| log.lines().any(|line| words.iter().all(|word| line.contains(word)));
     while !is_there(&proxy.log()) {
@@ -101,7 +101,7 @@ fn a_monitor_account_that_is_refused_is_named_with_what_to_do() {
 }
 
 #[test]
-fn a_server_that_is_lost_is_an_error_that_says_so_and_its_return_is_noticed() {
+fn a_server_that_is_lost_is_an_error_that_says_so() {
     let server = crate::ground::server();
     let options = ProxyOptions { configuration: "routing: {hold_timeout: 300ms}\n".into(), ..ProxyOptions::default() };
     let proxy = Proxy::start([&server], &options);
@@ -133,6 +133,6 @@ fn a_server_that_is_lost_is_an_error_that_says_so_and_its_return_is_noticed() {
         }
         assert!(Instant::now() < deadline, "{error}");
     }
-    wait_for_line(&proxy, &["WARN", "no connection to the server", "is it running"]);
+    wait_for_line(&proxy, &["WARN", "no connection to the server"]);
     proxy.expect_no_panic();
 }
