@@ -1,5 +1,7 @@
 //! Against a real Kubernetes API server: pods are objects, and their addresses are those of real mysqld processes.
 
+#[path = "kubernetes/rights.rs"]
+mod rights;
 #[path = "kubernetes/roles.rs"]
 mod roles;
 #[path = "kubernetes/routing.rs"]

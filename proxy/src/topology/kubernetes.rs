@@ -66,14 +66,18 @@ pub async fn watch(options: KubernetesOptions, sender: SourceSender) {
     while let Some(event) = events.next().await {
         match event {
             Ok(event) => {
-                sender.heard();
+                // A list that begins is not the API server's word: the error before it still stands.
+                if !matches!(event, Event::Init) {
+                    sender.heard();
+                }
                 if apply(&mut index, event, &options) && index.is_synced() && !sender.endpoints(index.endpoints()) {
                     return;
                 }
             }
             Err(error) => {
-                sender.failed(error.to_string());
-                errors.log(&error.to_string(), advice(&error));
+                let advice = advice(&error);
+                sender.failed(format!("{error}: {advice}"));
+                errors.log(&error.to_string(), advice);
             }
         }
     }

@@ -1,6 +1,5 @@
 //! Where servers come from, and how a source tells of them.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use rolecall_router::topology::Endpoint;
@@ -30,14 +29,14 @@ pub struct SourceHealth {
 #[derive(Debug, Clone)]
 pub struct SourceSender {
     endpoints: watch::Sender<Option<Vec<Endpoint>>>,
-    health: Arc<Mutex<SourceHealth>>,
+    health: watch::Sender<SourceHealth>,
 }
 
 /// The receiving side of a source; dropping it ends the source.
 #[derive(Debug)]
 pub struct SourceReceiver {
     endpoints: watch::Receiver<Option<Vec<Endpoint>>>,
-    health: Arc<Mutex<SourceHealth>>,
+    health: watch::Receiver<SourceHealth>,
     task: Option<tokio::task::JoinHandle<()>>,
 }
 
@@ -46,8 +45,8 @@ impl Source {
     #[must_use]
     pub fn start(&self) -> SourceReceiver {
         let (endpoints, receiver) = watch::channel(None);
-        let health = Arc::new(Mutex::new(SourceHealth::default()));
-        let sender = SourceSender { endpoints, health: Arc::clone(&health) };
+        let (sender, health) = watch::channel(SourceHealth::default());
+        let sender = SourceSender { endpoints, health: sender };
         let task = match self {
             Self::Fixed(endpoints) => {
                 sender.heard();
@@ -68,33 +67,38 @@ impl SourceSender {
 
     /// Something other than an error was heard now.
     pub fn heard(&self) {
-        *lock(&self.health) = SourceHealth { last_event: Some(Instant::now()), error: None };
+        self.health.send_if_modified(|health| {
+            health.last_event = Some(Instant::now());
+            health.error.take().is_some()
+        });
     }
 
     /// The source is interrupted; what it said stays.
     pub fn failed(&self, error: String) {
-        lock(&self.health).error = Some(error);
+        self.health.send_if_modified(|health| {
+            let is_news = health.error.as_ref() != Some(&error);
+            health.error = Some(error);
+            is_news
+        });
     }
 }
 
 impl SourceReceiver {
-    /// Waits for another set of servers. Cancel safe; pending for ever when the source has ended.
-    pub async fn changed(&mut self) -> Vec<Endpoint> {
-        loop {
-            if self.endpoints.changed().await.is_err() {
-                // A fixed list has said all it has to say.
-                std::future::pending::<()>().await;
-            }
-            if let Some(endpoints) = self.endpoints.borrow_and_update().clone() {
-                return endpoints;
-            }
+    /// Waits for another set of servers; None: an error has come or gone. Cancel safe; pending for ever when the source has
+    /// ended: a fixed list has said all it has to say.
+    pub async fn changed(&mut self) -> Option<Vec<Endpoint>> {
+        tokio::select! {
+            biased;
+            Ok(()) = self.endpoints.changed() => self.endpoints.borrow_and_update().clone(),
+            Ok(()) = self.health.changed() => None,
+            else => std::future::pending().await,
         }
     }
 
     /// How the source is doing.
     #[must_use]
     pub fn health(&self) -> SourceHealth {
-        lock(&self.health).clone()
+        self.health.borrow().clone()
     }
 }
 
@@ -104,9 +108,4 @@ impl Drop for SourceReceiver {
             task.abort();
         }
     }
-}
-
-fn lock(health: &Mutex<SourceHealth>) -> std::sync::MutexGuard<'_, SourceHealth> {
-    // Plain values: a panic elsewhere leaves them whole.
-    health.lock().unwrap_or_else(PoisonError::into_inner)
 }

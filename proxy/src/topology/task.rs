@@ -68,10 +68,14 @@ impl<C: ProbeClient> Task<C> {
     pub async fn turn(&mut self) {
         tokio::select! {
             biased;
-            endpoints = self.source.changed() => {
-                let step = self.fusion.set_endpoints(endpoints, self.origin.elapsed());
-                self.carry_out(step);
-            }
+            said = self.source.changed() => match said {
+                Some(endpoints) => {
+                    let step = self.fusion.set_endpoints(endpoints, self.origin.elapsed());
+                    self.carry_out(step);
+                }
+                // Probes publish it as well, but there are none before the first server is known.
+                None => self.publisher.observe(self.observed()),
+            },
             Some(Probed { id, started, outcome }) = self.probed.recv() => {
                 let started = started.saturating_duration_since(self.origin);
                 let step = self.fusion.on_probe(id, started, outcome, self.origin.elapsed());
