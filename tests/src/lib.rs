@@ -14,6 +14,7 @@ pub mod raw;
 
 mod counters;
 mod environment;
+mod figure;
 mod flavour;
 mod known;
 mod kubernetes;
@@ -29,6 +30,7 @@ mod trial;
 
 pub use counters::{Counters, StatementCounts};
 pub use environment::{kubernetes_program, server_program, tests_folder};
+pub use figure::tell;
 pub use flavour::Flavour;
 pub use known::judge;
 pub use kubernetes::{Kubernetes, NAMESPACE};

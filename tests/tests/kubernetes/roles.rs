@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rolecall_protocol::auth::{Credential, Password};
 use rolecall_router::topology::{Primary, Replication, Role, Settings, ThreadState};
-use rolecall_tests::{Flavour, ReplicaSet, Server, ServerOptions, free_port};
+use rolecall_tests::{Flavour, ReplicaSet, Server, ServerOptions, free_port, tell};
 
 use crate::watched::{Watched, primary, role};
 
@@ -150,7 +150,7 @@ fn a_replication_groups_primary_is_followed_through_a_switchover_a_freeze_and_a_
     servers[0].run(&format!("select group_replication_set_as_primary('{uuid}', 10)"));
     let switched = Instant::now();
     one_primary(&names[1]);
-    println!("switchover seen after {:?}", switched.elapsed());
+    tell(&format!("switchover seen after {:?}", switched.elapsed()));
 
     servers[1].signal("STOP");
     watched.wait_for("the frozen primary is left, and another elected", |topology| {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rolecall_router::topology::Role;
-use rolecall_tests::Kubernetes;
+use rolecall_tests::{Kubernetes, tell};
 
 use crate::watched::{Pods, Watched, primary, role};
 
@@ -30,7 +30,11 @@ fn a_label_patch_changes_routing_at_once() {
     }
     took.sort();
     let percentile = |percent: usize| took[took.len() * percent / 100];
-    println!("from label patch to routing, {CHANGES} changes: p50 {:?}, p99 {:?}", percentile(50), percentile(99));
+    tell(&format!(
+        "from label patch to routing, {CHANGES} changes: p50 {:?}, p99 {:?}",
+        percentile(50),
+        percentile(99)
+    ));
     // The goal is 50 ms on a machine that does nothing else; the bound is what a relist or a probe's turn would cost.
     assert!(percentile(50) < Duration::from_millis(500), "p50 {:?}", percentile(50));
 }
@@ -114,6 +118,6 @@ fn without_the_api_server_the_pods_stay_and_probes_go_on() {
     let patched = Instant::now();
     cluster.set_label("mysql-0", "role", Some("replica"));
     watched.wait_for_primary(None);
-    println!("seen {:?} after the API server was back and the label patched", patched.elapsed());
+    tell(&format!("seen {:?} after the API server was back and the label patched", patched.elapsed()));
     assert!(patched.elapsed() < Duration::from_secs(5), "a relist must not wait for kube's own backoff");
 }

@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 use std::process::Command;
 
-use rolecall_tests::Proxy;
+use rolecall_tests::{Proxy, tell};
 
 use crate::front::{account, proxy, server};
 
@@ -56,11 +56,11 @@ fn ten_thousand_idle_sessions_cost_at_most_8_kb_each() {
         .collect();
     let after = resident(&proxy);
     let each = after.saturating_sub(before) as f64 / sessions as f64;
-    println!(
+    tell(&format!(
         "{sessions} sessions: {} KiB before, {} KiB with them: {each:.0} bytes a session",
         before >> 10,
         after >> 10
-    );
+    ));
     assert_eq!(connections(), "0", "an idle session that was believed needs no server");
     let listed = proxy.admin_json("/sessions");
     assert!(listed.to_string().matches("\"idle\"").count() >= sessions, "they are all there");
