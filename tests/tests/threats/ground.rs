@@ -22,14 +22,24 @@ pub struct Ground {
     pub proxy: Proxy,
 }
 
-/// The ground that tests share.
+/// The ground that tests share: MySQL.
 pub fn ground() -> &'static Ground {
     static GROUND: OnceLock<Ground> = OnceLock::new();
-    GROUND.get_or_init(|| {
-        let server = server();
+    GROUND.get_or_init(|| Ground::new(Flavour::Mysql))
+}
+
+/// The same, and one of MariaDB: for what the proxy says in a server's name.
+pub fn grounds() -> [&'static Ground; 2] {
+    static MARIADB: OnceLock<Ground> = OnceLock::new();
+    [ground(), MARIADB.get_or_init(|| Ground::new(Flavour::Mariadb11))]
+}
+
+impl Ground {
+    fn new(flavour: Flavour) -> Self {
+        let server = server_of(flavour);
         let proxy = Proxy::start([&server], &ProxyOptions::default());
-        Ground { server, proxy }
-    })
+        Self { server, proxy }
+    }
 }
 
 /// A proxy of one's own in front of the shared server: for what looks at its memory or its log.
@@ -39,8 +49,12 @@ pub fn proxy() -> Proxy {
 
 /// A server of one's own.
 pub fn server() -> Server {
+    server_of(Flavour::Mysql)
+}
+
+fn server_of(flavour: Flavour) -> Server {
     let more = vec![format!("--max-allowed-packet={SERVER_MAX_PACKET}")];
-    let server = Server::start(Flavour::Mysql, &ServerOptions { more, ..ServerOptions::default() });
+    let server = Server::start(flavour, &ServerOptions { more, ..ServerOptions::default() });
     server.run(&format!("create database {USER}"));
     account(&server, USER, PASSWORD);
     server

@@ -1,13 +1,15 @@
 //! Every packet in every state before the login is done (wire.md A22, A23; PgBouncer CVE-2026-107350): refused, and
 //! nobody's identity but the first claim's counts.
 
+use std::sync::{Mutex, PoisonError};
+
 use rolecall_protocol::Capabilities;
 use rolecall_protocol::auth::caching_sha2;
 use rolecall_protocol::handshake::ChangeUser;
 use rolecall_tests::StatementCounts;
 use rolecall_tests::raw::{Client, LoginOptions, any_certificate, encrypt_with_pem};
 
-use crate::ground::{Ending, Ground, PASSWORD, USER, Witness, account, greeted, ground, response, wrong};
+use crate::ground::{Ending, Ground, PASSWORD, USER, Witness, account, greeted, grounds, response, wrong};
 
 /// Where the connection phase stands with a client that has not proven anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,14 +165,15 @@ fn is_legal(state: State, what: &str) -> bool {
     }
 }
 
-fn prepared_ground() -> &'static Ground {
-    let ground = ground();
-    static PREPARED: std::sync::Once = std::sync::Once::new();
-    PREPARED.call_once(|| {
+/// Makes the proxy know and believe [`OTHER`].
+fn prepare(ground: &Ground) {
+    static PREPARED: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+    let mut prepared = PREPARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !prepared.contains(&ground.proxy.pid()) {
         account(&ground.server, OTHER, OTHER_PASSWORD);
         ground.proxy.login(&other()).run("select 1");
-    });
-    ground
+        prepared.push(ground.proxy.pid());
+    }
 }
 
 /// Nothing was executed: not in the name of the other user, whose proof was at hand, and no schema is gone.
@@ -184,86 +187,95 @@ fn expect_nothing_happened(ground: &Ground, before: &StatementCounts) {
 
 #[test]
 fn a22_a23_every_packet_of_the_protocol_in_every_state_before_the_login_is_done() {
-    let ground = prepared_ground();
-    let before = StatementCounts::read(&ground.server, OTHER);
-    let mut witness = Witness::new(&ground.proxy);
-    for state in STATES {
-        let count = packets(&client_in(state, ground)).len();
-        for number in 0..count {
-            let client = client_in(state, ground);
-            let (what, payload) = packets(&client).swap_remove(number);
-            if !is_legal(state, what) {
-                expect_refused(state, client, what, &payload);
+    for ground in grounds() {
+        prepare(ground);
+        let before = StatementCounts::read(&ground.server, OTHER);
+        let mut witness = Witness::new(&ground.proxy);
+        for state in STATES {
+            let count = packets(&client_in(state, ground)).len();
+            for number in 0..count {
+                let client = client_in(state, ground);
+                let (what, payload) = packets(&client).swap_remove(number);
+                if !is_legal(state, what) {
+                    expect_refused(state, client, what, &payload);
+                }
             }
+            witness.goes_on();
         }
-        witness.goes_on();
+        expect_nothing_happened(ground, &before);
     }
-    expect_nothing_happened(ground, &before);
 }
 
 #[test]
 fn a23_every_command_byte_in_every_state_before_the_login_is_done() {
-    let ground = prepared_ground();
-    let before = StatementCounts::read(&ground.server, OTHER);
-    let mut witness = Witness::new(&ground.proxy);
-    for state in STATES {
-        let slow = matches!(state, State::InsideTls | State::PasswordAskedInsideTls | State::KeySent | State::Refused);
-        for byte in 0..=0xFF {
-            // Where a state is dear to come to: what means something, and some that does not.
-            if slow && (0x22..0xF8).contains(&byte) && byte % 32 != 0 {
-                continue;
+    for ground in grounds() {
+        prepare(ground);
+        let before = StatementCounts::read(&ground.server, OTHER);
+        let mut witness = Witness::new(&ground.proxy);
+        for state in STATES {
+            let slow =
+                matches!(state, State::InsideTls | State::PasswordAskedInsideTls | State::KeySent | State::Refused);
+            for byte in 0..=0xFF {
+                // Where a state is dear to come to: what means something, and some that does not.
+                if slow && (0x22..0xF8).contains(&byte) && byte % 32 != 0 {
+                    continue;
+                }
+                // The request for the key is legal there; what follows it is another state.
+                if state == State::PasswordAsked && byte == caching_sha2::REQUEST_PUBLIC_KEY {
+                    continue;
+                }
+                expect_refused(state, client_in(state, ground), &format!("the byte {byte:#04x}"), &[byte]);
             }
-            // The request for the key is legal there; what follows it is another state.
-            if state == State::PasswordAsked && byte == caching_sha2::REQUEST_PUBLIC_KEY {
-                continue;
-            }
-            expect_refused(state, client_in(state, ground), &format!("the byte {byte:#04x}"), &[byte]);
+            witness.goes_on();
         }
-        witness.goes_on();
+        expect_nothing_happened(ground, &before);
     }
-    expect_nothing_happened(ground, &before);
 }
 
 #[test]
 fn f9_a_wrong_sequence_id_in_every_state_before_the_login_is_done() {
-    let ground = prepared_ground();
-    for state in STATES {
-        let mut client = client_in(state, ground);
-        client.sequence.0 = client.sequence.0.wrapping_add(3);
-        let login = response(&client, &other());
-        client.send_packet(&login);
-        let ending = Ending::of(&mut client);
-        if matches!(state, State::TlsRequested | State::Refused) {
-            ending.expect_no_ok(&format!("{state:?}"));
-        } else {
-            assert_eq!(ending.expect_refusal(&format!("{state:?}")).code, 1156, "{state:?}");
+    for ground in grounds() {
+        prepare(ground);
+        for state in STATES {
+            let mut client = client_in(state, ground);
+            client.sequence.0 = client.sequence.0.wrapping_add(3);
+            let login = response(&client, &other());
+            client.send_packet(&login);
+            let ending = Ending::of(&mut client);
+            if matches!(state, State::TlsRequested | State::Refused) {
+                ending.expect_no_ok(&format!("{state:?}"));
+            } else {
+                assert_eq!(ending.expect_refusal(&format!("{state:?}")).code, 1156, "{state:?}");
+            }
         }
+        ground.proxy.expect_no_panic();
     }
-    ground.proxy.expect_no_panic();
 }
 
 #[test]
 fn a22_what_is_glued_behind_a_right_login_is_never_executed() {
-    let ground = prepared_ground();
-    ground.server.run(&format!("create table {USER}.glued (a int)"));
-    let insert = format!("\x03insert into {USER}.glued values (1)");
-    let second = |client: &Client| response(client, &LoginOptions::new(USER, PASSWORD));
-    for what in ["a command", "a second login"] {
-        let mut client = greeted(ground.proxy.address(), &other());
-        let login = response(&client, &other());
-        let behind = if what == "a command" { insert.clone().into_bytes() } else { second(&client) };
-        let mut bytes = Vec::new();
-        let mut sequence = client.sequence;
-        rolecall_protocol::packet::put_packet(&mut bytes, &mut sequence, &login);
-        if what == "a command" {
-            sequence.0 = 0;
+    for ground in grounds() {
+        prepare(ground);
+        ground.server.run(&format!("create table {USER}.glued (a int)"));
+        let insert = format!("\x03insert into {USER}.glued values (1)");
+        let second = |client: &Client| response(client, &LoginOptions::new(USER, PASSWORD));
+        for what in ["a command", "a second login"] {
+            let mut client = greeted(ground.proxy.address(), &other());
+            let login = response(&client, &other());
+            let behind = if what == "a command" { insert.clone().into_bytes() } else { second(&client) };
+            let mut bytes = Vec::new();
+            let mut sequence = client.sequence;
+            rolecall_protocol::packet::put_packet(&mut bytes, &mut sequence, &login);
+            if what == "a command" {
+                sequence.0 = 0;
+            }
+            rolecall_protocol::packet::put_packet(&mut bytes, &mut sequence, &behind);
+            client.send_raw(&bytes, true);
+            // The first login may succeed; then the connection closes.
+            let ending = Ending::without_waiting(&mut client);
+            assert!(ending.packets.iter().filter(|payload| payload[0] == 0).count() <= 1, "{what}: {ending:?}");
+            ground.proxy.expect_no_panic();
         }
-        rolecall_protocol::packet::put_packet(&mut bytes, &mut sequence, &behind);
-        client.send_raw(&bytes, true);
-        // The first login may succeed; then the connection closes.
-        let ending = Ending::without_waiting(&mut client);
-        assert!(ending.packets.iter().filter(|payload| payload[0] == 0).count() <= 1, "{what}: {ending:?}");
-        ground.proxy.expect_no_panic();
+        assert_eq!(ground.server.value(&format!("select count(*) from {USER}.glued")), "0");
     }
-    assert_eq!(ground.server.value(&format!("select count(*) from {USER}.glued")), "0");
 }

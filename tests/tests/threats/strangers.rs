@@ -2,7 +2,7 @@
 
 use rolecall_tests::raw::Client;
 
-use crate::ground::{Ending, SERVER_MAX_PACKET, Witness, greeted, ground, proxy, response, right, wrong};
+use crate::ground::{Ending, SERVER_MAX_PACKET, Witness, greeted, grounds, proxy, response, right, wrong};
 
 /// The start of what speaks otherwise.
 fn strangers() -> Vec<(&'static str, Vec<u8>)> {
@@ -28,14 +28,15 @@ fn strangers() -> Vec<(&'static str, Vec<u8>)> {
 
 #[test]
 fn other_protocols_at_the_port_are_refused() {
-    let ground = ground();
-    let mut witness = Witness::new(&ground.proxy);
-    for (what, bytes) in strangers() {
-        let mut client = Client::connect(ground.proxy.address()).expect("a connection");
-        client.send_raw(&bytes, true);
-        client.read_greeting().expect("a greeting");
-        Ending::of(&mut client).expect_no_ok(what);
-        witness.goes_on();
+    for ground in grounds() {
+        let mut witness = Witness::new(&ground.proxy);
+        for (what, bytes) in strangers() {
+            let mut client = Client::connect(ground.proxy.address()).expect("a connection");
+            client.send_raw(&bytes, true);
+            client.read_greeting().expect("a greeting");
+            Ending::of(&mut client).expect_no_ok(what);
+            witness.goes_on();
+        }
     }
 }
 
@@ -54,48 +55,50 @@ fn noise(seed: u64, length: usize) -> Vec<u8> {
 
 #[test]
 fn line_noise_instead_of_a_login() {
-    let ground = ground();
-    let mut witness = Witness::new(&ground.proxy);
-    for seed in 1..=200 {
-        let length = 1 + (seed as usize * 37) % 3000;
-        let bytes = noise(seed, length);
-        let mut client = greeted(ground.proxy.address(), &wrong());
-        if seed % 2 == 0 {
-            client.send_packet(&bytes);
-        } else {
-            client.send_raw(&bytes, true);
+    for ground in grounds() {
+        let mut witness = Witness::new(&ground.proxy);
+        for seed in 1..=200 {
+            let length = 1 + (seed as usize * 37) % 3000;
+            let bytes = noise(seed, length);
+            let mut client = greeted(ground.proxy.address(), &wrong());
+            if seed % 2 == 0 {
+                client.send_packet(&bytes);
+            } else {
+                client.send_raw(&bytes, true);
+            }
+            Ending::of(&mut client).expect_no_ok(&format!("seed {seed}"));
         }
-        Ending::of(&mut client).expect_no_ok(&format!("seed {seed}"));
+        witness.goes_on();
     }
-    witness.goes_on();
 }
 
 #[test]
 fn line_noise_inside_a_login_and_instead_of_commands() {
-    let ground = ground();
-    let mut witness = Witness::new(&ground.proxy);
-    for seed in 1..=150_u64 {
-        // A login with some bytes wrong.
-        let mut client = greeted(ground.proxy.address(), &wrong());
-        let mut login = response(&client, &wrong());
-        for byte in noise(seed, 1 + seed as usize % 5).chunks(2) {
-            let at = usize::from(byte[0]) % login.len();
-            login[at] ^= byte.get(1).copied().unwrap_or(0x80) | 1;
+    for ground in grounds() {
+        let mut witness = Witness::new(&ground.proxy);
+        for seed in 1..=150_u64 {
+            // A login with some bytes wrong.
+            let mut client = greeted(ground.proxy.address(), &wrong());
+            let mut login = response(&client, &wrong());
+            for byte in noise(seed, 1 + seed as usize % 5).chunks(2) {
+                let at = usize::from(byte[0]) % login.len();
+                login[at] ^= byte.get(1).copied().unwrap_or(0x80) | 1;
+            }
+            client.send_packet(&login);
+            Ending::of(&mut client).expect_no_ok(&format!("seed {seed}"));
+            // Commands of noise, each with its own right header.
+            let mut client = ground.proxy.login(&right());
+            for number in 0..20 {
+                let mut payload = noise(seed << 8 | number, 1 + (seed as usize * 7 + number as usize) % 60);
+                payload[0] %= 0x20;
+                client.sequence.0 = 0;
+                client.send_packet(&payload);
+            }
+            client.stream.shutdown(std::net::Shutdown::Write);
+            let _ = client.stream.take_until_close().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         }
-        client.send_packet(&login);
-        Ending::of(&mut client).expect_no_ok(&format!("seed {seed}"));
-        // Commands of noise, each with its own right header.
-        let mut client = ground.proxy.login(&right());
-        for number in 0..20 {
-            let mut payload = noise(seed << 8 | number, 1 + (seed as usize * 7 + number as usize) % 60);
-            payload[0] %= 0x20;
-            client.sequence.0 = 0;
-            client.send_packet(&payload);
-        }
-        client.stream.shutdown(std::net::Shutdown::Write);
-        let _ = client.stream.take_until_close().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        witness.goes_on();
     }
-    witness.goes_on();
 }
 
 #[test]

@@ -6,7 +6,7 @@ use rolecall_protocol::handshake::ChangeUser;
 use rolecall_protocol::wire::Put;
 use rolecall_tests::raw::{Client, Kind, LoginOptions, Parameter};
 
-use crate::ground::{Ending, Ground, Witness, greeted, ground, response, right, wrong};
+use crate::ground::{Ending, Ground, Witness, greeted, ground, grounds, response, right, wrong};
 
 /// Each prefix of what `login` makes, as a whole packet and as one that breaks off.
 fn every_prefix(ground: &Ground, options: &LoginOptions, make: impl Fn(&mut Client) -> Vec<u8>) {
@@ -33,16 +33,17 @@ fn every_prefix(ground: &Ground, options: &LoginOptions, make: impl Fn(&mut Clie
 
 #[test]
 fn every_prefix_of_a_handshake_response() {
-    let ground = ground();
-    let mut witness = Witness::new(&ground.proxy);
-    let mut options = right().with(Capabilities::CONNECT_ATTRS | Capabilities::ZSTD_COMPRESSION_ALGORITHM);
-    options.attributes = vec![("program".into(), "threats".into()), ("_os".into(), "any".into())];
-    // Prefixes that lack optional fields alone are whole logins: without the right password they lead nowhere.
-    options.password = "wrong".into();
-    every_prefix(ground, &options, |client| response(client, &options));
-    let old = options.clone().without(Capabilities::PLUGIN_AUTH_LENENC_CLIENT_DATA | Capabilities::CONNECT_ATTRS);
-    every_prefix(ground, &old, |client| response(client, &old));
-    witness.goes_on();
+    for ground in grounds() {
+        let mut witness = Witness::new(&ground.proxy);
+        let mut options = right().with(Capabilities::CONNECT_ATTRS | Capabilities::ZSTD_COMPRESSION_ALGORITHM);
+        options.attributes = vec![("program".into(), "threats".into()), ("_os".into(), "any".into())];
+        // Prefixes that lack optional fields alone are whole logins: without the right password they lead nowhere.
+        options.password = "wrong".into();
+        every_prefix(ground, &options, |client| response(client, &options));
+        let old = options.clone().without(Capabilities::PLUGIN_AUTH_LENENC_CLIENT_DATA | Capabilities::CONNECT_ATTRS);
+        every_prefix(ground, &old, |client| response(client, &old));
+        witness.goes_on();
+    }
 }
 
 #[test]
@@ -83,28 +84,29 @@ fn every_prefix_of_an_encrypted_password() {
 
 #[test]
 fn a27_every_prefix_of_a_change_of_user() {
-    let ground = ground();
-    let mut witness = Witness::new(&ground.proxy);
-    let options = right();
-    let change = ChangeUser {
-        user: options.user.clone().into_bytes(),
-        auth_response: vec![7; 32].into(),
-        database: b"threats".to_vec(),
-        collation: Some(45),
-        plugin: Some(b"caching_sha2_password".to_vec()),
-        attributes: b"\x01a\x01b".to_vec(),
-    };
-    let whole = change.encode(options.capabilities);
-    for length in 1..whole.len() {
-        let mut client = ground.proxy.login(&options);
-        client.send_command("change user, cut off", &whole[..length]);
-        let ending = Ending::of(&mut client);
-        // MySQL answers what it cannot read with 1047; what can be read is a login with a new scramble to answer.
-        let first = ending.packets.first().unwrap_or_else(|| panic!("{length}: nothing"));
-        assert!(matches!(first[0], 0xFE | 0xFF), "{length} bytes: {first:02x?}");
-        ending.expect_no_ok(&format!("{length} bytes"));
+    for ground in grounds() {
+        let mut witness = Witness::new(&ground.proxy);
+        let options = right();
+        let change = ChangeUser {
+            user: options.user.clone().into_bytes(),
+            auth_response: vec![7; 32].into(),
+            database: b"threats".to_vec(),
+            collation: Some(45),
+            plugin: Some(b"caching_sha2_password".to_vec()),
+            attributes: b"\x01a\x01b".to_vec(),
+        };
+        let whole = change.encode(options.capabilities);
+        for length in 1..whole.len() {
+            let mut client = ground.proxy.login(&options);
+            client.send_command("change user, cut off", &whole[..length]);
+            let ending = Ending::of(&mut client);
+            // MySQL answers what it cannot read with 1047; what can be read is a login with a new scramble to answer.
+            let first = ending.packets.first().unwrap_or_else(|| panic!("{length}: nothing"));
+            assert!(matches!(first[0], 0xFE | 0xFF), "{length} bytes: {first:02x?}");
+            ending.expect_no_ok(&format!("{length} bytes"));
+        }
+        witness.goes_on();
     }
-    witness.goes_on();
 }
 
 /// Commands with fields.
