@@ -82,21 +82,22 @@ pub fn decide(input: &DecisionInput<'_>) -> Decision {
     if statement.hint == Some(Hint::Primary) {
         return primary(topology, "a hint asks for the primary");
     }
+    let pins = Pins::from_effects(statement.effects);
     match statement.access {
         Access::Previous => match session.last() {
+            // A replica must hold nothing of a session that can write.
+            Some(server) if !pins.is_empty() && is_replica(topology, server) => primary(topology, statement.why.0),
             Some(server) => forward(server, "asks about the previous statement"),
             None => primary(topology, "asks about a previous statement that does not exist"),
         },
         _ if !session.is_autocommit() => primary(topology, "autocommit=0: the statement begins a transaction"),
         // A read that leaves something behind (SQL_CALC_FOUND_ROWS) ties the session to its server, writes included.
-        Access::Read | Access::Node if !Pins::from_effects(statement.effects).is_empty() => {
-            primary(topology, statement.why.0)
-        }
+        Access::Read | Access::Node if !pins.is_empty() => primary(topology, statement.why.0),
         Access::Read => read(input, statement.why.0),
         Access::Node if statement.hint == Some(Hint::Replica) => read(input, "a hint asks for a replica"),
         // A read, though one whose answer differs from server to server: a replica is better than nothing.
         Access::Node => or_else_replica(input, primary(topology, "answers differ from server to server")),
-        Access::Session if Pins::from_effects(statement.effects).is_empty() => home(input),
+        Access::Session if pins.is_empty() => home(input),
         Access::Primary if is_read_only_transaction(statement.effects) => read(input, "a READ ONLY transaction begins"),
         Access::Session | Access::Primary => primary(topology, statement.why.0),
     }
@@ -146,6 +147,10 @@ fn or_else_replica(input: &DecisionInput<'_>, decision: Decision) -> Decision {
     }
 }
 
+fn is_replica(topology: &Topology, server: ServerId) -> bool {
+    topology.server(server).is_some_and(|server| server.role == Role::Replica)
+}
+
 fn replicas(topology: &Topology) -> impl Iterator<Item = &std::sync::Arc<crate::topology::Server>> + Clone {
     topology.servers.iter().filter(|server| server.role == Role::Replica)
 }
@@ -164,8 +169,7 @@ fn home(input: &DecisionInput<'_>) -> Decision {
 
 /// In a replica-only listener a session stays with its replica while that serves.
 fn sticky_replica(input: &DecisionInput<'_>) -> Decision {
-    let serves = |id: &ServerId| input.topology.server(*id).is_some_and(|server| server.role == Role::Replica);
-    match input.session.last().filter(serves) {
+    match input.session.last().filter(|server| is_replica(input.topology, *server)) {
         Some(server) => forward(server, "the listener sends everything to a replica"),
         None => read(input, "the listener sends everything to a replica"),
     }

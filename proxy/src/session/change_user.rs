@@ -78,6 +78,7 @@ impl Session {
         self.state = SessionState::new(identity.schema.clone(), lexing, status);
         self.links = connection.into_iter().map(Box::new).collect();
         self.prepared.clear();
+        self.borrowed = None;
         self.handle.set_user(&identity.user);
         self.handle.set_pins(self.state.pins());
         self.identity = identity;
@@ -92,6 +93,7 @@ impl Session {
         let tied = self.state.tied_to();
         self.state.reset(lexing);
         self.prepared.clear();
+        self.borrowed = None;
         let mut links = std::mem::take(&mut self.links);
         links.sort_by_key(|link| Some(link.server.id) != tied);
         // One connection is kept and reset: its OK is the proof that nothing of the session is left at that server.

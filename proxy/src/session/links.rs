@@ -47,6 +47,9 @@ impl Session {
         hold: &mut Hold,
         buffer: &mut Buffer,
     ) -> Result<Result<ServerId, ErrPacket>, CloseReason> {
+        if let Err(err) = self.return_variables(&job.statement).await? {
+            return Ok(Err(err));
+        }
         match job.at {
             Some(server) if self.links.iter().any(|link| link.server.id == server) => Ok(Ok(server)),
             _ => self.target(job, hold, buffer).await,
@@ -232,7 +235,8 @@ impl Session {
     }
 }
 
-fn no_server(reason: &str) -> ErrPacket {
+/// What a client is told when no server may take its statement.
+pub(super) fn no_server(reason: &str) -> ErrPacket {
     ErrPacket::new(
         ErrorCode::NO_SERVER,
         format!("Rolecall has no server that may take this statement: {reason}. Nothing was executed; a retry is safe"),

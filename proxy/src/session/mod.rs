@@ -3,6 +3,7 @@
 //! An idle session holds no buffer and no execution state: it waits in a small future, and borrows a buffer from its
 //! worker once there is something to read.
 
+mod borrowed;
 mod change_user;
 mod close;
 mod dispatch;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use rolecall_protocol::response::{ErrPacket, LocalReply};
 use rolecall_protocol::{Capabilities, SequenceId, StatusFlags};
 use rolecall_router::decide::Mode;
-use rolecall_router::session::SessionState;
+use rolecall_router::session::{BorrowedVariables, SessionState};
 
 use crate::backend::{Connection, Identity};
 use crate::buffer::Buffer;
@@ -50,6 +51,8 @@ pub struct Session {
     #[expect(clippy::vec_box, reason = "a link moves out and back for each statement: a pointer, not the connection")]
     links: Vec<Box<Connection>>,
     prepared: PreparedStatements,
+    /// User variables that are on a replica still.
+    borrowed: Option<Box<BorrowedVariables>>,
 }
 
 enum Wake {
@@ -83,6 +86,7 @@ impl Session {
             state,
             links,
             prepared: PreparedStatements::default(),
+            borrowed: None,
         };
         session.publish_links();
         session

@@ -56,6 +56,9 @@ impl Session {
             statement.effects.remove(Effects::SETS_COLLATION);
             return self.set_names(buffer, taken, statement, &collation).await;
         }
+        if let Some(variables) = self.would_borrow(sql, &statement) {
+            return self.borrow_variables(buffer, taken, statement, variables).await;
+        }
         self.run(buffer, taken, Job::new(Command::Query, ReplyKind::Results, statement)).await
     }
 

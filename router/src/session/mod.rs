@@ -4,12 +4,14 @@
 //! only where servers are silent. [`View`] is the same for one server connection; the difference between the two is
 //! what [`diff`] turns into commands.
 
+mod borrowed;
 mod diff;
 mod pins;
 mod state;
 mod tracking;
 mod view;
 
+pub use borrowed::BorrowedVariables;
 pub use diff::{Prefix, diff};
 pub use pins::{Pin, Pins};
 pub use state::{Observed, SessionState};

@@ -15,7 +15,9 @@ mod token;
 mod variable;
 mod word_index;
 
-pub use classify::{Kill, KillTarget, bare_connection_id, classify, kill, names_collation};
+pub use classify::{
+    DiagnosticsItem, Kill, KillTarget, bare_connection_id, classify, diagnostics_items, kill, names_collation,
+};
 pub use keyword::Keyword;
 pub use lexing::{ClientCharset, Flavour, Lexing, ServerVersion, SqlMode};
 pub use statement::{Access, Effects, Hint, Statement, Verb, Why};

@@ -84,6 +84,23 @@ on_every_server! {
         assert!(session.is_free());
     }
 
+    /// Q16, C1: a question about a read on a replica sets a variable there, but must not tie writes to it.
+    fn what_diagnostics_say_of_a_read_on_a_replica_follows_to_the_primary(stage) {
+        let mut session = Counted::new(stage, "split_diagnostics");
+        let selects = session.counts(&[("sql/select", 3), ("sql/get_diagnostics", 2), ("sql/insert", 1)], |client| {
+            client.run("select 'a' + 1, 'b' + 1");
+            client.run("get diagnostics @n = number");
+            client.run("get diagnostics condition 2 @e = mysql_errno, @`m x` = message_text");
+            client.run("insert into t values (9, @e)");
+            let row = client.run("select @n, @e, @`m x`, (select a from t where id = 9)").rows().remove(0);
+            let row: Vec<_> = row.into_iter().flatten().collect();
+            assert_eq!([&row[0], &row[1], &row[3]], ["2", "1292", "1292"]);
+            assert!(row[2].contains("'b'"), "{row:?}");
+        });
+        // One more select, of the proxy's, reads the variables.
+        assert_eq!((selects[0][0], selects[1][0], selects[2]), (1, 0, [1, 0, 0]));
+    }
+
     /// A syntax error says that nothing ran.
     fn a_mistyped_word_leaves_the_session_free(stage) {
         let mut session = Counted::new(stage, "split_mistyped");

@@ -7,6 +7,7 @@ mod body;
 mod connection_id;
 mod data;
 mod definition;
+mod diagnostics;
 mod kill;
 mod query;
 mod reader;
@@ -15,6 +16,7 @@ mod transaction;
 mod verdict;
 
 pub use connection_id::bare_connection_id;
+pub use diagnostics::{DiagnosticsItem, diagnostics_items};
 pub use kill::{Kill, KillTarget, kill};
 pub use set::names_collation;
 

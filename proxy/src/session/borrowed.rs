@@ -1,0 +1,107 @@
+//! User variables that GET DIAGNOSTICS sets on a replica, and their way to the primary.
+
+use rolecall_protocol::command::Command;
+use rolecall_protocol::response::{ErrPacket, ReplyKind};
+use rolecall_router::decide::Mode;
+use rolecall_router::session::{BorrowedVariables, Pins};
+use rolecall_router::sql::{Access, Effects, Statement};
+use rolecall_router::topology::Role;
+
+use super::dispatch::Job;
+use super::links::{LinkError, no_server, unreachable};
+use super::{CloseReason, Session};
+use crate::backend::QueryError;
+use crate::buffer::Buffer;
+
+impl Session {
+    /// The variables that this question about the previous statement would set on a replica.
+    pub(super) fn would_borrow(&self, sql: &[u8], statement: &Statement) -> Option<BorrowedVariables> {
+        let asks = statement.access == Access::Previous && statement.effects == Effects::USER_VARIABLES;
+        if !asks || self.mode != Mode::Split || self.state.tied_to().is_some() {
+            return None;
+        }
+        let last = self.state.last()?;
+        let topology = self.worker.shared.topology.load();
+        topology.server(last).filter(|server| server.role == Role::Replica)?;
+        let link = self.links.iter().find(|link| link.server.id == last)?;
+        BorrowedVariables::read(sql, self.state.lexing(), last, link.thread_id)
+    }
+
+    /// Runs such a question without a tie to the replica.
+    pub(super) async fn borrow_variables(
+        &mut self,
+        buffer: &mut Buffer,
+        taken: usize,
+        mut statement: Statement,
+        variables: BorrowedVariables,
+    ) -> Result<(), CloseReason> {
+        statement.effects.remove(Effects::USER_VARIABLES);
+        self.state.expect_state_change();
+        let job = Job::new(Command::Query, ReplyKind::Results, statement);
+        if self.run_observed(buffer, taken, job).await? == Some(variables.server) {
+            match &mut self.borrowed {
+                Some(borrowed) if borrowed.thread_id == variables.thread_id => borrowed.extend(variables),
+                borrowed => *borrowed = Some(Box::new(variables)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Before anything but such questions runs, borrowed variables move to the primary.
+    ///
+    /// # Errors
+    /// What the client is told instead of running its statement. The variables stay where they are, for the next attempt.
+    pub(super) async fn return_variables(
+        &mut self,
+        statement: &Statement,
+    ) -> Result<Result<(), ErrPacket>, CloseReason> {
+        if statement.access == Access::Previous {
+            return Ok(Ok(()));
+        }
+        let Some(borrowed) = self.borrowed.take() else { return Ok(Ok(())) };
+        match self.move_variables(&borrowed).await {
+            Ok(()) => Ok(Ok(())),
+            Err(LinkError::TieLost) => Err(CloseReason::ServerLost),
+            Err(LinkError::Refused(err)) => {
+                self.borrowed = Some(borrowed);
+                Ok(Err(err))
+            }
+            Err(LinkError::Unreachable(reason)) => {
+                self.borrowed = Some(borrowed);
+                Ok(Err(unreachable(&reason)))
+            }
+        }
+    }
+
+    async fn move_variables(&mut self, borrowed: &BorrowedVariables) -> Result<(), LinkError> {
+        let Some(primary) = self.worker.shared.topology.load().primary().map(|server| server.id) else {
+            return Err(LinkError::Refused(no_server("no primary, which a user variable needs")));
+        };
+        if primary == borrowed.server {
+            // It was promoted meanwhile.
+            self.state.pin(Pins::USER_VARIABLE, primary);
+            return Ok(());
+        }
+        let mut link = self.take_link(borrowed.server).await?;
+        if link.thread_id != borrowed.thread_id {
+            self.put_back(link);
+            return Err(LinkError::TieLost);
+        }
+        let answer = link.query(&borrowed.question()).await.map_err(of_query)?;
+        self.put_back(link);
+        let values = answer.rows.first().ok_or(LinkError::TieLost)?;
+        let mut link = self.take_link(primary).await?;
+        link.query(&borrowed.assignment(values)).await.map_err(of_query)?;
+        self.put_back(link);
+        self.state.pin(Pins::USER_VARIABLE, primary);
+        self.handle.set_pins(self.state.pins());
+        Ok(())
+    }
+}
+
+fn of_query(error: QueryError) -> LinkError {
+    match error {
+        QueryError::Refused(err) => LinkError::Refused(err),
+        QueryError::Leg(error) => LinkError::Unreachable(error.to_string()),
+    }
+}
