@@ -9,7 +9,8 @@ use crate::raw::{Packet, Part};
 /// The flags that are known before a statement's own.
 const EARLY_FLAGS: StatusFlags = StatusFlags::OF_SESSION
     .difference(StatusFlags::IN_TRANS.union(StatusFlags::IN_TRANS_READONLY))
-    .union(StatusFlags::CURSOR_EXISTS);
+    .union(StatusFlags::CURSOR_EXISTS)
+    .union(StatusFlags::PS_OUT_PARAMS);
 
 /// One thing that happened on a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]

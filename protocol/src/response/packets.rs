@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use super::scanner::OUT_PARAMETERS;
 use crate::error_code::ErrorCode;
 use crate::session_track::SessionStateChanges;
 use crate::statement::StatementId;
@@ -89,6 +90,17 @@ impl OkPacket {
         if with_changes {
             out.put_bytes_lenenc(&self.state_changes);
         }
+    }
+
+    /// The EOF packet in its place for a client without DEPRECATE_EOF. `told_in_front`: of OUT parameters, and that more
+    /// follows, servers of this kind speak in front of them alone (MySQL; MariaDB says it twice).
+    #[must_use]
+    pub fn as_eof(&self, told_in_front: bool) -> EofPacket {
+        let mut status = self.status - StatusFlags::SESSION_STATE_CHANGED;
+        if told_in_front && status.contains(StatusFlags::PS_OUT_PARAMS) {
+            status -= OUT_PARAMETERS;
+        }
+        EofPacket { warnings: self.warnings, status }
     }
 
     /// The session-state changes that it carries.

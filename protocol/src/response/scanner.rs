@@ -20,6 +20,12 @@ use crate::statement::PrepareOk;
 use crate::wire::Reader;
 use crate::{Capabilities, ProtocolError, StatusFlags};
 
+/// A longer row is not waited for to see whether it holds OUT parameters.
+const OUT_PARAMETERS_LIMIT: usize = 64 * 1024;
+
+/// What MySQL tells of OUT parameters: behind them comes the last OK of CALL.
+pub(super) const OUT_PARAMETERS: StatusFlags = StatusFlags::PS_OUT_PARAMS.union(StatusFlags::MORE_RESULTS_EXISTS);
+
 /// The shape of a command's reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReplyKind {
@@ -92,6 +98,8 @@ pub struct ReplyContext {
     pub client_deprecates_eof: bool,
     /// Whether this very command may make the server ask for a local file.
     pub local_file_allowed: bool,
+    /// Whether the result of this very command may hold OUT parameters (CALL by COM_STMT_EXECUTE).
+    pub out_parameters_possible: bool,
     /// Status for EOF packets that are inserted before the reply's own status is known: the session's last one.
     pub status: StatusFlags,
     /// Whether the server's sequence ids may jump: with compression they follow the compressed packets' own. The client
@@ -270,10 +278,14 @@ impl ReplyScanner {
             // A first row may be as large as it likes: it passes without being whole here.
             let ends = matches!(first, Some(0xFE | 0xFF)) && !header.is_continued();
             if self.state == State::AfterDefinitions && !ends {
-                self.state = State::Rows;
                 if !self.context.client_deprecates_eof {
-                    return Ok(Scan { passed: at, then: self.insert() });
+                    let Some(status) = self.status_in_front_of_row(header, &bytes[at..])? else {
+                        return Ok(Scan { passed: at, then: Then::NeedMore });
+                    };
+                    self.state = State::Rows;
+                    return Ok(Scan { passed: at, then: self.insert_with(status) });
                 }
+                self.state = State::Rows;
             }
             if self.passes_unseen(header, first) {
                 self.enter(header, &mut bytes[at..]);
@@ -353,9 +365,32 @@ impl ReplyScanner {
 
     /// An EOF packet for a client that needs it; it takes the id of the packet that comes next.
     fn insert(&mut self) -> Then {
+        self.insert_with(self.context.status)
+    }
+
+    fn insert_with(&mut self, status: StatusFlags) -> Then {
         let sequence = self.client_sequence();
         self.raised = self.raised.wrapping_add(1);
-        Then::Insert(EofPacket { warnings: 0, status: self.context.status }, sequence)
+        Then::Insert(EofPacket { warnings: 0, status }, sequence)
+    }
+
+    /// The status of the EOF packet in front of the row at `bytes`. Servers tell a client without DEPRECATE_EOF there
+    /// (MySQL there alone) that the row holds OUT parameters; with it, in the terminator behind the row. None: that is
+    /// not there yet.
+    fn status_in_front_of_row(&self, header: PacketHeader, bytes: &[u8]) -> Result<Option<StatusFlags>, ProtocolError> {
+        let row = HEADER_LENGTH + header.payload_length();
+        if !self.context.out_parameters_possible || row > OUT_PARAMETERS_LIMIT {
+            return Ok(Some(self.context.status));
+        }
+        let Some(next) = bytes.get(row..).and_then(PacketHeader::read) else { return Ok(None) };
+        let payload = row + HEADER_LENGTH;
+        let Some(first) = bytes.get(payload) else { return Ok(None) };
+        if *first != 0xFE || next.is_continued() {
+            return Ok(Some(self.context.status));
+        }
+        let Some(terminator) = bytes.get(payload..payload + next.payload_length()) else { return Ok(None) };
+        let told = OkPacket::decode(terminator, self.context.server)?.status & OUT_PARAMETERS;
+        Ok(Some(if told == OUT_PARAMETERS { self.context.status | told } else { self.context.status }))
     }
 
     /// A packet that needs a look; all of it is in `bytes[at..]`. None: it passes, and scanning goes on behind it.

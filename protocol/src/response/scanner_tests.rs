@@ -14,6 +14,7 @@ fn context(client_deprecates_eof: bool) -> ReplyContext {
         progress_reports: false,
         client_deprecates_eof,
         local_file_allowed: false,
+        out_parameters_possible: false,
         status: StatusFlags::AUTOCOMMIT,
         ids_may_jump: false,
         statement_id: 7,
@@ -129,6 +130,24 @@ fn e4_several_results_keep_their_order_and_ids() {
     expected.extend(half(b"\x01b", StatusFlags::AUTOCOMMIT));
     assert_relayed(&reply, ReplyKind::Results, false, &expected);
     assert_relayed(&reply, ReplyKind::Results, true, &reply);
+}
+
+#[test]
+fn d9_out_parameters_are_announced_in_front_of_their_row() {
+    let context = ReplyContext { out_parameters_possible: true, ..context(false) };
+    let told = StatusFlags::AUTOCOMMIT | StatusFlags::PS_OUT_PARAMS | StatusFlags::MORE_RESULTS_EXISTS;
+    let mut payloads = result(&[b"\0\0\x07"], told);
+    payloads.push(vec![0, 0, 0, 2, 0, 0, 0]);
+    let reply = framed(&payloads, SequenceId(1));
+    let row = framed(&payloads[..3], SequenceId(1)).len();
+    let mut scanner = ReplyScanner::new(ReplyKind::Results, context, SequenceId(0));
+    let scan = scanner.scan(&mut reply.clone()[..row + 7]).expect("well formed");
+    assert_eq!(scan.then, Then::NeedMore, "the terminator is not there yet");
+    let scan = scanner.scan(&mut reply.clone()[scan.passed..]).expect("well formed");
+    assert_eq!(scan.then, Then::Insert(EofPacket { warnings: 0, status: told }, SequenceId(3)));
+    let ok = OkPacket { status: told, ..OkPacket::default() };
+    assert_eq!(ok.as_eof(true).status, StatusFlags::AUTOCOMMIT);
+    assert_eq!(ok.as_eof(false).status, told);
 }
 
 #[test]

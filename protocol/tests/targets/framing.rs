@@ -108,6 +108,7 @@ pub fn reply_scanner(input: &[u8]) {
         progress_reports: options[1] & 2 != 0,
         client_deprecates_eof: options[1] & 4 != 0,
         local_file_allowed: options[1] & 8 != 0,
+        out_parameters_possible: options[1] & 32 != 0,
         status: StatusFlags::AUTOCOMMIT,
         ids_may_jump: options[1] & 16 != 0,
         statement_id: 7,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
+use rolecall_protocol::command::Command;
 use rolecall_protocol::packet::SequenceId;
 use rolecall_protocol::response::{ErrPacket, ReplyContext, ReplyScanner};
 use rolecall_protocol::{Capabilities, MariadbCapabilities, StatusFlags};
@@ -211,6 +212,8 @@ impl Session {
             client_deprecates_eof: self.capabilities.contains(Capabilities::DEPRECATE_EOF),
             local_file_allowed: self.capabilities.contains(Capabilities::LOCAL_FILES)
                 && job.statement.effects.intersects(Effects::LOCAL_FILE | Effects::UNKNOWN_ROUTINE),
+            out_parameters_possible: job.command == Command::StmtExecute
+                && job.statement.effects.contains(Effects::UNKNOWN_ROUTINE),
             ids_may_jump: link.transport.is_compressed(),
             status: self.state.status() & StatusFlags::OF_SESSION,
             statement_id: job.statement_id,

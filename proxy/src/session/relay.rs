@@ -8,7 +8,7 @@ use rolecall_protocol::statement::{PrepareOk, StatementId};
 use rolecall_protocol::{Capabilities, ProtocolError, StatusFlags};
 use rolecall_router::refusal::in_read_only_transaction;
 use rolecall_router::session::{Pins, SessionState, View};
-use rolecall_router::sql::Statement;
+use rolecall_router::sql::{Flavour, Statement};
 use rolecall_router::topology::ServerId;
 
 use crate::backend::BackendStatement;
@@ -143,9 +143,7 @@ impl Relay<'_> {
         self.take_over(reply, at);
         reply.consume(length);
         if ok.header == OkHeader::Eof && !self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
-            let mut status = ok.status;
-            status.remove(StatusFlags::SESSION_STATE_CHANGED);
-            put_eof(&mut self.out, EofPacket { warnings: ok.warnings, status }, sequence);
+            put_eof(&mut self.out, ok.as_eof(self.state.lexing().flavour == Flavour::Mysql), sequence);
         } else {
             let mut payload = Vec::new();
             ok.put(&mut payload, self.capabilities);
