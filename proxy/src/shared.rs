@@ -30,6 +30,8 @@ pub struct Settings {
     pub max_packet: usize,
     /// For the connection phase, until the password is proven.
     pub handshake_timeout: Duration,
+    /// For the next bytes of a command that has begun.
+    pub read_timeout: Duration,
     /// How long a silent client is believed to be there.
     pub liveness: Liveness,
 }

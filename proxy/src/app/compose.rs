@@ -64,6 +64,7 @@ pub(super) fn settings(config: &Config) -> Settings {
         statement_buffer: config.limits.statement_buffer,
         max_packet: usize::try_from(config.limits.max_packet).unwrap_or(usize::MAX),
         handshake_timeout: config.limits.handshake_timeout,
+        read_timeout: config.limits.read_timeout,
         liveness: liveness(config),
     }
 }

@@ -288,6 +288,9 @@ pub struct RawLimits {
     pub statement_buffer: At<Size>,
     /// How long a client's login may take.
     pub handshake_timeout: At<Period>,
+    /// How long a client that has sent a part of a command may keep silent before its session ends, like the servers'
+    /// net_read_timeout.
+    pub read_timeout: At<Period>,
     /// Clients at one time that have not logged in yet.
     pub unauthenticated: At<u32>,
     /// The same for one client address.
@@ -411,6 +414,7 @@ impl Default for RawLimits {
             max_sessions: 16_384.into(),
             statement_buffer: Size(256 << 10).into(),
             handshake_timeout: seconds(10).into(),
+            read_timeout: seconds(30).into(),
             unauthenticated: 512.into(),
             unauthenticated_per_address: 64.into(),
             max_packet: Size(1 << 30).into(),

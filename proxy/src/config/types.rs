@@ -208,6 +208,8 @@ pub struct Limits {
     pub statement_buffer: usize,
     /// For a client's login.
     pub handshake_timeout: Duration,
+    /// For the next bytes of a command that has begun.
+    pub read_timeout: Duration,
     /// Clients at one time that have not logged in.
     pub unauthenticated: u32,
     /// The same for one address; at most `unauthenticated`.

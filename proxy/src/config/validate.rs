@@ -300,6 +300,7 @@ fn limits(raw: RawLimits, check: &mut Check) -> Limits {
         // At most 64 MiB, which fits every platform's usize.
         statement_buffer: usize::try_from(statement_buffer).unwrap_or(usize::MAX),
         handshake_timeout: check.period(raw.handshake_timeout, "limits.handshake_timeout", 100 * MILLISECOND, HOUR),
+        read_timeout: check.period(raw.read_timeout, "limits.read_timeout", 100 * MILLISECOND, HOUR),
         unauthenticated,
         unauthenticated_per_address: match per_address.place {
             // The default follows a smaller `unauthenticated`.

@@ -1,5 +1,7 @@
 //! Reading a command from the client.
 
+use std::sync::Arc;
+
 use rolecall_protocol::SequenceId;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::packet::{HEADER_LENGTH, PacketHeader};
@@ -42,11 +44,29 @@ impl Session {
                     return Ok(Incoming::Long);
                 }
             }
-            match self.client.fill(buffer).await {
-                Ok(0) | Err(_) => return Err(CloseReason::ClientGone),
-                Ok(_) => {}
-            }
+            self.read_more(buffer).await?;
         }
+    }
+
+    /// Reads the next bytes of a command that has begun. A client that stops in the middle of one is waited for within
+    /// bounds (F10), and can be killed.
+    pub(super) async fn read_more(&mut self, buffer: &mut Buffer) -> Result<(), CloseReason> {
+        let patience = self.worker.settings().read_timeout;
+        let handle = Arc::clone(&self.handle);
+        tokio::select! {
+            // Most often the bytes are there, and nothing else is looked at.
+            biased;
+            read = self.client.fill(buffer) => match read {
+                Ok(0) | Err(_) => return Err(CloseReason::ClientGone),
+                Ok(_) => return Ok(()),
+            },
+            () = handle.killed() => return Err(CloseReason::Killed),
+            () = tokio::time::sleep(patience) => {}
+        }
+        let err = ErrPacket::new(ErrorCode::NET_READ_INTERRUPTED, "Got timeout reading communication packets");
+        let bytes = self.local(SequenceId(0)).err(&err);
+        let _ = self.send(&bytes).await;
+        Err(CloseReason::ClientBroke)
     }
 
     async fn out_of_order(&mut self) -> CloseReason {

@@ -103,10 +103,7 @@ impl Session {
             if passage.is_done() {
                 return Ok(true);
             }
-            match self.client.fill(buffer).await {
-                Ok(0) | Err(_) => return Err(CloseReason::ClientGone),
-                Ok(_) => {}
-            }
+            self.read_more(buffer).await?;
         }
     }
 

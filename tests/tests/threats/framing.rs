@@ -76,6 +76,46 @@ fn f10_a_command_that_comes_byte_by_byte_is_served_and_keeps_nobody_waiting() {
 }
 
 #[test]
+fn f10_a_command_that_stops_in_the_middle_ends_its_session_and_frees_what_it_held() {
+    let limits = "{read_timeout: 500ms}".into();
+    let proxy = Proxy::start([&ground().server], &ProxyOptions { limits, ..ProxyOptions::default() });
+    let mut witness = Witness::new(&proxy);
+    ground().server.run("create table threats.stops (a int)");
+    // A short statement, and one that streams.
+    let [short, long] = [select_of(60), select_of(1 << 20)];
+    for sql in [short, long] {
+        let mut client = proxy.login(&right());
+        client.run("begin");
+        client.run("insert into stops values (1)");
+        // Silence between two commands is no concern of this limit.
+        std::thread::sleep(Duration::from_millis(700));
+        client.run("insert into stops values (2)");
+        let packet = rolecall_tests::middle_box::packet(0, &[b"\x03", sql.as_bytes()].concat());
+        client.send_raw(&packet[..packet.len() - 1], true);
+        let error = Ending::without_waiting(&mut client).expect_refusal("half a command");
+        assert_eq!(error.code, 1159, "{error}");
+        witness.goes_on();
+    }
+    // No lock is left.
+    let mut other = proxy.login(&right());
+    other.run("set lock_wait_timeout = 20");
+    other.run("alter table stops add b int");
+    assert_eq!(other.run("select count(*) from stops").value(), "0");
+}
+
+#[test]
+fn f10_a_session_that_waits_in_the_middle_of_a_command_can_be_killed() {
+    let ground = ground();
+    let mut client = ground.proxy.login(&right());
+    let id = client.run("select connection_id()").value();
+    client.send_raw(&rolecall_tests::middle_box::packet(0, b"\x03select 10")[..8], true);
+    ground.proxy.login(&right()).run(&format!("kill {id}"));
+    let ended = Instant::now();
+    let _ = client.stream.take_until_close().expect("a close");
+    assert!(ended.elapsed() < Duration::from_secs(10), "{:?}", ended.elapsed());
+}
+
+#[test]
 fn z3_compressed_sequence_ids_count_by_themselves_and_wrap() {
     for (compression, algorithm) in [(Compression::Zlib, Algorithm::Zlib), (Compression::Zstd(3), Algorithm::Zstd(3))] {
         let mut client = compressed(&ground().proxy, compression);
