@@ -13,6 +13,7 @@ mod rules;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rolecall_router::catalogue::Catalogue;
 use rolecall_router::refusal::refuses_writes;
 use rolecall_router::sql::cases::{self, Case};
 use rolecall_router::sql::{Access, Effects, Lexing, Statement, Verb, classify};
@@ -74,6 +75,33 @@ on_every_server! {
             scene.leaves_what_is_known(trap, &mut report);
         }
         report.finish();
+    }
+
+    /// A3: a stored function may have a built-in one's name, and some spellings call it.
+    fn no_stored_function_hides_behind_a_built_in_name(stage) {
+        let scene = Scene::new(stage, &stage.set.primary);
+        let lexing = scene.fixture.lexing;
+        let mut client = scene.fixture.login(scene.server, &lexing);
+        client.run("set sql_log_bin = 0");
+        let mut hidden = Vec::new();
+        for name in cases::built_in_functions(lexing.flavour, lexing.version) {
+            client.run(&format!("create function `{name}` (x int) returns int deterministic begin set @called = 1; return x; end"));
+            for call in ["NAME()", "NAME(1)", "NAME(1, 1)", "NAME (1)", "NAME (1, 1)", "`NAME`(1)", "`NAME` (1, 1)", "NAME/**/(1)"] {
+                let sql = format!("select {}", call.replace("NAME", name));
+                let verdict = classify(sql.as_bytes(), &lexing, &Catalogue::unknown());
+                if verdict.access == Access::Primary {
+                    continue;
+                }
+                // ER_SP_WRONG_NO_OF_ARGS: the stored one was meant.
+                let called = client.query(&sql).code() == 1318 || client.run("select @called").value() != "NULL";
+                if called {
+                    client.run("set @called = null");
+                    hidden.push(sql);
+                }
+            }
+        }
+        assert!(hidden.is_empty(), "{hidden:?}");
+        client.quit();
     }
 
     fn rows_are_locked_by_what_is_said_to_lock_them(stage) {

@@ -42,6 +42,25 @@ enum Form {
     Tight,
     /// [`Form::Keyword`] in MySQL, [`Form::Tight`] in MariaDB.
     Window,
+    /// [`Form::Keyword`]; in MariaDB with [`Arguments::Some`].
+    Geometry,
+    /// [`Form::Keyword`]; in MariaDB with [`Arguments::Two`].
+    Point,
+    /// [`Form::Tight`]; in MariaDB with [`Arguments::Columns`].
+    Table,
+}
+
+/// What has to stand between the parentheses: with anything else MariaDB calls a stored function of the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arguments {
+    /// Whatever stands there.
+    Any,
+    /// At least one.
+    Some,
+    /// Two.
+    Two,
+    /// A COLUMNS clause.
+    Columns,
 }
 
 /// Never built in, there.
@@ -78,8 +97,9 @@ pub(super) struct Spelling {
     pub tight: bool,
 }
 
-/// What the built-in function `name` does; None if the servers have none that is called in this way.
-pub(super) fn find(name: &[u8], spelling: Spelling, lexing: &Lexing) -> Option<Class> {
+/// What the built-in function `name` does, called with these arguments; None if the servers have none that is called in
+/// this way.
+pub(super) fn find(name: &[u8], spelling: Spelling, lexing: &Lexing) -> Option<(Class, Arguments)> {
     let position = INDEX.find(&NAMES, name, hash_of(name))?;
     let group = &GROUPS[usize::from(GROUP_OF[position])];
     let versions = match lexing.flavour {
@@ -89,14 +109,22 @@ pub(super) fn find(name: &[u8], spelling: Spelling, lexing: &Lexing) -> Option<C
     let form = match (group.form, lexing.flavour) {
         (Form::Window, Flavour::Mysql) => Form::Keyword,
         (Form::Window, Flavour::Mariadb) => Form::Tight,
+        (Form::Geometry | Form::Point, Flavour::Mysql) => Form::Keyword,
+        (Form::Table, Flavour::Mysql) => Form::Tight,
         (form, _) => form,
     };
     let is_call = match form {
         Form::Native => true,
-        Form::Keyword => !spelling.quoted,
-        Form::Tight | Form::Window => !spelling.quoted && spelling.tight,
+        Form::Keyword | Form::Geometry | Form::Point => !spelling.quoted,
+        Form::Tight | Form::Window | Form::Table => !spelling.quoted && spelling.tight,
     };
-    (versions.contains(&lexing.version.0) && is_call).then_some(group.class)
+    let arguments = match form {
+        Form::Geometry => Arguments::Some,
+        Form::Point => Arguments::Two,
+        Form::Table => Arguments::Columns,
+        Form::Native | Form::Keyword | Form::Tight | Form::Window => Arguments::Any,
+    };
+    (versions.contains(&lexing.version.0) && is_call).then_some((group.class, arguments))
 }
 
 /// Every name that a server of this flavour and version has; for comparison with real servers.
@@ -223,9 +251,9 @@ const GROUPS: &[Group] = &[
 
     group(0, 0, Form::Keyword, Class::Pure, &[
         "ASCII", "AVG", "CHAR", "CHARSET", "COALESCE", "COLLATION", "CONVERT", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP",
-        "CURRENT_USER", "DATABASE", "DATE", "DAY", "DEFAULT", "FORMAT", "GEOMETRYCOLLECTION", "GET_FORMAT", "HOUR", "IF", "INSERT",
-        "INTERVAL", "LEFT", "LINESTRING", "LOCALTIME", "LOCALTIMESTAMP", "MICROSECOND", "MINUTE", "MOD", "MONTH", "MULTILINESTRING",
-        "MULTIPOINT", "MULTIPOLYGON", "POINT", "POLYGON", "QUARTER", "REPEAT", "REPLACE", "REVERSE", "RIGHT", "ROW", "SCHEMA", "SECOND",
+        "CURRENT_USER", "DATABASE", "DATE", "DAY", "DEFAULT", "FORMAT", "GET_FORMAT", "HOUR", "IF", "INSERT",
+        "INTERVAL", "LEFT", "LOCALTIME", "LOCALTIMESTAMP", "MICROSECOND", "MINUTE", "MOD", "MONTH",
+        "QUARTER", "REPEAT", "REPLACE", "REVERSE", "RIGHT", "ROW", "SCHEMA", "SECOND",
         "TIME", "TIMESTAMP", "TIMESTAMPADD", "TIMESTAMPDIFF", "TRUNCATE", "USER", "UTC_DATE", "UTC_TIME", "UTC_TIMESTAMP", "WEEK",
         "WEIGHT_STRING", "YEAR",
     ]),
@@ -233,7 +261,11 @@ const GROUPS: &[Group] = &[
     group(80021, NEVER, Form::Keyword, Class::Pure, &["JSON_VALUE"]),
     group(NEVER, 0, Form::Keyword, Class::Pure, &["COLUMN_ADD", "COLUMN_CREATE", "COLUMN_DELETE", "COLUMN_GET", "OLD_PASSWORD", "PASSWORD"]),
     group(NEVER, 100601, Form::Keyword, Class::Pure, &["ROWNUM"]),
-    group(80004, 100600, Form::Tight, Class::Pure, &["JSON_TABLE"]),
+    group(0, 0, Form::Point, Class::Pure, &["POINT"]),
+    group(0, 0, Form::Geometry, Class::Pure, &[
+        "GEOMETRYCOLLECTION", "LINESTRING", "MULTILINESTRING", "MULTIPOINT", "MULTIPOLYGON", "POLYGON",
+    ]),
+    group(80004, 100600, Form::Table, Class::Pure, &["JSON_TABLE"]),
     group(0, 0, Form::Tight, Class::Pure, &[
         "ADDDATE", "BIT_AND", "BIT_OR", "BIT_XOR", "CAST", "COUNT", "CURDATE", "CURTIME", "DATE_ADD", "DATE_SUB", "EXTRACT",
         "GROUP_CONCAT", "JSON_ARRAYAGG", "JSON_OBJECTAGG", "MAX", "MID", "MIN", "NOW", "POSITION", "SESSION_USER", "STD", "STDDEV",

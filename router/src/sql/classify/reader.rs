@@ -2,7 +2,7 @@
 
 use super::verdict::Verdict;
 use crate::catalogue::Catalogue;
-use crate::sql::function::{self, Class, Spelling};
+use crate::sql::function::{self, Arguments, Class, Spelling};
 use crate::sql::keyword::Keyword;
 use crate::sql::token::{Findings, Kind, Token, Tokens};
 use crate::sql::{Access, Effects, Flavour, Lexing, SqlMode, byte, variable};
@@ -181,7 +181,9 @@ impl<'a> Reader<'a> {
         let qualified = before == Kind::Punctuation(b'.');
         if !qualified {
             let spelling = Spelling { quoted: token.kind == Kind::Quoted, tight: self.is_tight(token.end) };
-            if let Some(class) = function::find(token.text, spelling, &self.lexing) {
+            if let Some((class, arguments)) = function::find(token.text, spelling, &self.lexing)
+                && self.has(arguments)
+            {
                 return self.built_in(class);
             }
         }
@@ -229,6 +231,29 @@ impl<'a> Reader<'a> {
             Class::Writes => self.verdict.raise(Access::Primary, "calls a function that writes"),
             Class::NextValue => self.verdict.leaves(Effects::OPAQUE_STATE, "takes a sequence's next value"),
         }
+    }
+
+    /// Whether these arguments stand between the `(` that comes next and its `)`.
+    fn has(&self, arguments: Arguments) -> bool {
+        match arguments {
+            Arguments::Any => return true,
+            Arguments::Some => return self.has_arguments(),
+            Arguments::Two | Arguments::Columns => {}
+        }
+        let mut tokens = self.tokens.clone();
+        let (mut depth, mut commas, mut columns) = (1, 0, false);
+        while depth > 0 {
+            let token = tokens.token();
+            match token.kind {
+                Kind::End => break,
+                Kind::Punctuation(b'(') => depth += 1,
+                Kind::Punctuation(b')') => depth -= 1,
+                Kind::Punctuation(b',') if depth == 1 => commas += 1,
+                Kind::Word(_) if depth == 1 => columns |= token.text.eq_ignore_ascii_case(b"COLUMNS"),
+                _ => {}
+            }
+        }
+        if arguments == Arguments::Two { commas == 1 } else { columns }
     }
 
     /// Whether something stands between the `(` that comes next and its `)`.
