@@ -12,6 +12,8 @@ mod framing;
 mod guessing;
 #[path = "threats/matrix.rs"]
 mod matrix;
+#[path = "threats/packets.rs"]
+mod packets;
 #[path = "threats/resources.rs"]
 mod resources;
 #[path = "threats/rogue.rs"]

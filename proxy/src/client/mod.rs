@@ -2,6 +2,7 @@
 
 mod authenticate;
 mod claim;
+mod greeting;
 mod login;
 mod prove;
 mod refuse;
