@@ -18,6 +18,9 @@ pub struct Listening {
     pub child: Child,
 }
 
+/// In the proxy's log once it has every address that it was told to listen on.
+const LISTENING: &str = ": listening address=";
+
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// The `rolecall` program: `wanted`, else the one beside this program (two folders up for `cargo bench`).
@@ -98,7 +101,11 @@ pub fn start<I>(
 where
     I: IntoIterator<Item = String>,
 {
-    let mut child = Child::start("rolecall", program, arguments, &folder.join("rolecall.log"))?;
+    let log = folder.join("rolecall.log");
+    let mut child = Child::start("rolecall", program, arguments, &log)?;
+    // By its own word first: at the address may be another program that took the port a moment before.
+    let listens = || std::fs::read_to_string(&log).is_ok_and(|text| text.contains(LISTENING));
+    child.wait_until(Duration::from_secs(20), listens)?;
     let login = Endpoint { address: address.to_string(), ..login.clone() };
     let mut last = None;
     let ready = child.wait_until(Duration::from_secs(20), || {

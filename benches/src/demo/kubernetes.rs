@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use super::plain::{addresses, common_arguments, finish, show_command, start_servers};
+use super::plain::{Started, finish, start_proxy, start_servers};
 use super::{Options, Screen, checks, interrupt, seconds, traffic};
 use crate::cluster::{Cluster, Folder, Kubernetes};
 use crate::compare::proxy;
@@ -32,16 +32,14 @@ pub(super) fn run(options: &Options, screen: Screen) -> anyhow::Result<bool> {
     })?;
 
     screen.heading("Proxy");
-    let (listen, admin) = addresses(options)?;
-    let mut arguments = vec!["proxy".to_owned(), "--listen".to_owned(), listen.to_string()];
-    arguments.extend(["--kube-selector", SELECTOR, "--kube-role", ROLE, "--kube-port"].map(str::to_owned));
-    arguments.push(cluster.servers[0].address.port().to_string());
-    arguments.extend(["--kubeconfig".to_owned(), kubernetes.kubeconfig().display().to_string()]);
-    arguments.extend(common_arguments(admin, &folder)?);
-    let mut rolecall = screen.step("rolecall runs, and has found the pods and their roles", || {
-        proxy::start(&program, arguments.clone(), listen, &traffic::login(String::new()), &folder)
-    })?;
-    show_command(screen, &arguments);
+    let source = || {
+        let mut flags = ["--kube-selector", SELECTOR, "--kube-role", ROLE, "--kube-port"].map(str::to_owned).to_vec();
+        flags.push(cluster.servers[0].address.port().to_string());
+        flags.extend(["--kubeconfig".to_owned(), kubernetes.kubeconfig().display().to_string()]);
+        flags
+    };
+    let name = "rolecall runs, and has found the pods and their roles";
+    let Started { mut rolecall, listen, admin } = start_proxy(options, screen, &program, &folder, name, source)?;
 
     let time = options.time / 3;
     let mut load = traffic::proxied(&listen.to_string(), options.clients)?;

@@ -1,6 +1,7 @@
 //! The demonstration with a static list of servers.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use super::{Options, Screen, checks, stay, traffic};
@@ -16,16 +17,12 @@ pub(super) fn run(options: &Options, screen: Screen) -> anyhow::Result<bool> {
     let names: Vec<String> = cluster.servers.iter().map(|server| server.name.clone()).collect();
 
     screen.heading("Proxy");
-    let (listen, admin) = addresses(options)?;
-    let mut arguments = vec!["proxy".to_owned(), "--listen".to_owned(), listen.to_string()];
-    for server in &cluster.servers {
-        arguments.extend(["--backend".to_owned(), server.address.to_string()]);
-    }
-    arguments.extend(common_arguments(admin, &folder)?);
-    let mut rolecall = screen.step("rolecall runs, and has found out who the primary is", || {
-        proxy::start(&program, arguments.clone(), listen, &traffic::login(String::new()), &folder)
-    })?;
-    show_command(screen, &arguments);
+    let started =
+        start_proxy(options, screen, &program, &folder, "rolecall runs, and has found out who the primary is", || {
+            let backends = cluster.servers.iter();
+            backends.flat_map(|server| ["--backend".to_owned(), server.address.to_string()]).collect()
+        })?;
+    let Started { mut rolecall, listen, admin } = started;
 
     screen.heading("Load: three reads to one write, by one port");
     let time = options.time / 2;
@@ -63,8 +60,47 @@ pub(super) fn start_servers(options: &Options, screen: Screen, folder: &Folder) 
     Ok(cluster)
 }
 
+/// The proxy of a demonstration.
+pub(super) struct Started {
+    pub rolecall: Listening,
+    pub listen: SocketAddr,
+    pub admin: SocketAddr,
+}
+
+/// Starts the proxy with `source`, the flags that say where servers come from, and prints its command. Another
+/// demonstration may take the same port in the same moment: then others are tried.
+pub(super) fn start_proxy(
+    options: &Options,
+    screen: Screen,
+    program: &Path,
+    folder: &Folder,
+    name: &str,
+    source: impl Fn() -> Vec<String>,
+) -> anyhow::Result<Started> {
+    let mut arguments = Vec::new();
+    let started = screen.step(name, || {
+        let mut tries = 0;
+        loop {
+            let (listen, admin) = addresses(options)?;
+            arguments = vec!["proxy".to_owned(), "--listen".to_owned(), listen.to_string()];
+            arguments.extend(source());
+            arguments.extend(common_arguments(admin, folder)?);
+            match proxy::start(program, arguments.clone(), listen, &traffic::login(String::new()), folder) {
+                Ok(rolecall) => break Ok(Started { rolecall, listen, admin }),
+                Err(error) if tries < 5 && format!("{error:#}").contains("Address already in use") => tries += 1,
+                Err(error) => break Err(error),
+            }
+        }
+    })?;
+    show_command(screen, &arguments);
+    if started.listen.port() != options.port {
+        screen.line(&screen.dim(&format!("    (port {} is taken)", options.port)));
+    }
+    Ok(started)
+}
+
 /// Where the proxy and its admin page listen.
-pub(super) fn addresses(options: &Options) -> anyhow::Result<(SocketAddr, SocketAddr)> {
+fn addresses(options: &Options) -> anyhow::Result<(SocketAddr, SocketAddr)> {
     let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let listen = SocketAddr::new(localhost, port_or_free(localhost, options.port)?);
     let admin = loop {
@@ -77,7 +113,7 @@ pub(super) fn addresses(options: &Options) -> anyhow::Result<(SocketAddr, Socket
 }
 
 /// Flags that do not depend on where servers come from.
-pub(super) fn common_arguments(admin: SocketAddr, folder: &Folder) -> anyhow::Result<Vec<String>> {
+fn common_arguments(admin: SocketAddr, folder: &Folder) -> anyhow::Result<Vec<String>> {
     let password = folder.join("monitor-password");
     std::fs::write(&password, MONITOR)?;
     let mut arguments = ["--admin", &admin.to_string(), "--monitor-user", MONITOR].map(str::to_owned).to_vec();
@@ -86,7 +122,7 @@ pub(super) fn common_arguments(admin: SocketAddr, folder: &Folder) -> anyhow::Re
 }
 
 /// Prints the command as one would type it.
-pub(super) fn show_command(screen: Screen, arguments: &[String]) {
+fn show_command(screen: Screen, arguments: &[String]) {
     let mut line = String::from("    $ rolecall");
     for argument in arguments {
         if argument.starts_with("--") && line.lines().last().is_some_and(|last| last.chars().count() > 60) {

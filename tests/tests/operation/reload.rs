@@ -68,12 +68,11 @@ fn metric(proxy: &Proxy, name: &str) -> String {
     page.lines().filter(|line| line.starts_with(name)).collect::<Vec<_>>().join("\n")
 }
 
-/// Appends to the proxy's configuration, as an editor that writes the file anew.
-fn rewrite(proxy: &Proxy, more: &str) {
+/// Replaces the proxy's configuration, as an editor that writes the file anew.
+fn rewrite(proxy: &Proxy, text: &str) {
     let file = proxy.configuration();
     let new = file.with_extension("new");
-    let text = std::fs::read_to_string(&file).expect("the configuration");
-    std::fs::write(&new, text + more).expect("writable");
+    std::fs::write(&new, text).expect("writable");
     std::fs::rename(new, file).expect("a rename");
 }
 
@@ -126,11 +125,11 @@ fn a_wrong_file_changes_nothing_and_every_mistake_is_told() {
     let (proxy, options) = (proxy(""), account("wrong_file"));
     let mut first = proxy.login(&options);
     assert_eq!(metric(&proxy, "rolecall_config_last_reload_successful"), "rolecall_config_last_reload_successful 1");
-    rewrite(&proxy, "  max_sessions: 1\n  max_packet: huge\nlog: {level: loud}\n");
+    rewrite(&proxy, "limits:\n  max_sessions: 1\n  max_packet: huge\nlog: {level: loud}\n");
     proxy.wait_for_log("max_packet");
     let log = proxy.log();
     let told: Vec<_> = log.lines().filter(|line| line.contains("configuration not applied")).collect();
-    for (line, path) in [("rolecall.yaml:4", "max_packet"), ("rolecall.yaml:5", "level")] {
+    for (line, path) in [("rolecall.yaml:3", "max_packet"), ("rolecall.yaml:4", "level")] {
         assert!(told.iter().any(|told| told.contains(line) && told.contains(path)), "{line} {path}:\n{log}");
     }
     assert_eq!(metric(&proxy, "rolecall_config_last_reload_successful"), "rolecall_config_last_reload_successful 0");
@@ -151,7 +150,7 @@ fn a_wrong_file_changes_nothing_and_every_mistake_is_told() {
 #[test]
 fn what_needs_a_restart_is_named() {
     let proxy = proxy("");
-    rewrite(&proxy, "  max_sessions: 1\nworkers: 3\n");
+    rewrite(&proxy, "limits: {max_sessions: 1}\nworkers: 3\n");
     proxy.wait_for_log("these parts need a restart");
     let log = proxy.log();
     assert!(log.lines().any(|line| line.contains("need a restart") && line.contains("workers")), "{log}");
