@@ -36,6 +36,8 @@ mod metadata;
 mod parameters;
 #[path = "wire/reads.rs"]
 mod reads;
+#[path = "wire/refusals.rs"]
+mod refusals;
 #[path = "wire/results.rs"]
 mod results;
 #[path = "wire/sessions.rs"]
