@@ -8,6 +8,7 @@ pub mod buffer;
 pub mod build;
 pub mod cli;
 pub mod client;
+pub mod clock;
 pub mod config;
 pub mod crypto;
 pub mod exchange;

@@ -1,14 +1,16 @@
 //! All sessions of this process: for KILL, for `/sessions`, and for the count.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
+use futures_util::task::AtomicWaker;
 use rolecall_router::session::Pins;
 use rolecall_router::topology::ServerId;
-use tokio::sync::Notify;
 
 /// Locks that the sessions are spread over.
 const SHARDS: usize = 16;
@@ -39,9 +41,32 @@ pub struct SessionHandle {
     busy: AtomicU64,
     pins: AtomicU32,
     killed: AtomicBool,
+    leave: AtomicU8,
     /// KILLs under way against `busy`: the session waits for their end before it uses the connection again.
     kills: AtomicU32,
-    wake: Notify,
+    /// The session's task: the only one that ever waits here.
+    task: AtomicWaker,
+}
+
+/// Whether the process wants a session to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Leave {
+    /// It may stay.
+    Not,
+    /// It ends as soon as nothing of it is open.
+    AtSafePoint,
+    /// It ends wherever it is idle.
+    Now,
+}
+
+/// What a session has been called up for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Summons {
+    /// It must end.
+    Killed,
+    /// The process ends.
+    Draining,
 }
 
 impl SessionHandle {
@@ -56,8 +81,9 @@ impl SessionHandle {
             busy: AtomicU64::new(0),
             pins: AtomicU32::new(0),
             killed: AtomicBool::new(false),
+            leave: AtomicU8::new(Leave::Not as u8),
             kills: AtomicU32::new(0),
-            wake: Notify::new(),
+            task: AtomicWaker::new(),
         }
     }
 
@@ -121,9 +147,7 @@ impl SessionHandle {
 
     /// Waits for the end of KILLs under way (trap H4: a KILL must not hit the next statement on its connection).
     pub async fn kills_over(&self) {
-        while self.is_being_killed() {
-            self.wake.notified().await;
-        }
+        poll_fn(|cx| self.poll_until(cx, || (!self.is_being_killed()).then_some(()))).await;
     }
 
     /// A KILL against the running statement starts; the guard ends it. None when nothing runs.
@@ -137,7 +161,13 @@ impl SessionHandle {
     /// The session must end.
     pub fn kill(&self) {
         self.killed.store(true, Ordering::SeqCst);
-        self.wake.notify_one();
+        self.task.wake();
+    }
+
+    /// The process ends, and the session with it.
+    pub fn call_up(&self, leave: Leave) {
+        self.leave.fetch_max(leave as u8, Ordering::SeqCst);
+        self.task.wake();
     }
 
     /// Whether the session must end.
@@ -146,11 +176,28 @@ impl SessionHandle {
         self.killed.load(Ordering::SeqCst)
     }
 
-    /// Waits until the session must end. Cancel safe.
+    /// Waits until the session must end. Cancel safe. Only the session's own task may wait.
     pub async fn killed(&self) {
-        while !self.is_killed() {
-            self.wake.notified().await;
-        }
+        poll_fn(|cx| self.poll_until(cx, || self.is_killed().then_some(()))).await;
+    }
+
+    /// Ready once the session is called up. Only the session's own task may poll: the hot path of every statement, so
+    /// that it costs a look at two flags.
+    pub fn poll_summons(&self, cx: &mut Context<'_>, at_safe_point: bool) -> Poll<Summons> {
+        let enough = if at_safe_point { Leave::AtSafePoint } else { Leave::Now } as u8;
+        self.poll_until(cx, || {
+            if self.is_killed() {
+                Some(Summons::Killed)
+            } else {
+                (self.leave.load(Ordering::SeqCst) >= enough).then_some(Summons::Draining)
+            }
+        })
+    }
+
+    /// Registered before the look, so that what comes between the two is not missed.
+    fn poll_until<T>(&self, cx: &mut Context<'_>, look: impl Fn() -> Option<T>) -> Poll<T> {
+        self.task.register(cx.waker());
+        look().map_or(Poll::Pending, Poll::Ready)
     }
 }
 
@@ -161,7 +208,7 @@ pub struct KillGuard(Arc<SessionHandle>);
 impl Drop for KillGuard {
     fn drop(&mut self) {
         self.0.kills.fetch_sub(1, Ordering::SeqCst);
-        self.0.wake.notify_one();
+        self.0.task.wake();
     }
 }
 
@@ -171,6 +218,7 @@ pub struct Sessions {
     shards: [Mutex<HashMap<u32, Arc<SessionHandle>>>; SHARDS],
     next: AtomicU32,
     count: AtomicU32,
+    leave: AtomicU8,
 }
 
 impl Sessions {
@@ -186,7 +234,10 @@ impl Sessions {
             }
             let handle = Arc::new(SessionHandle::new(id, peer));
             shard.insert(id, Arc::clone(&handle));
+            drop(shard);
             self.count.fetch_add(1, Ordering::Relaxed);
+            // Looked at once it is listed, so that `call_up` meets it either there or here.
+            handle.leave.fetch_max(self.leave.load(Ordering::SeqCst), Ordering::SeqCst);
             return Listed { sessions: Arc::clone(self), handle };
         }
     }
@@ -218,6 +269,12 @@ impl Sessions {
     #[must_use]
     pub fn all(&self) -> Vec<Arc<SessionHandle>> {
         self.shards.iter().flat_map(|shard| lock(shard).values().cloned().collect::<Vec<_>>()).collect()
+    }
+
+    /// The process ends, and every session with it, those that are still to come as well.
+    pub fn call_up(&self, leave: Leave) {
+        self.leave.fetch_max(leave as u8, Ordering::SeqCst);
+        self.all().iter().for_each(|handle| handle.call_up(leave));
     }
 
     fn shard(&self, id: u32) -> &Mutex<HashMap<u32, Arc<SessionHandle>>> {

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use crate::accounts::Accounts;
 use crate::admission::Admission;
 use crate::backend::Connector;
+use crate::clock::Clock;
 use crate::crypto::OwnKey;
 use crate::net::Liveness;
 use crate::registry::Sessions;
@@ -70,6 +71,8 @@ pub enum Phase {
 /// What all workers share.
 #[derive(Debug)]
 pub struct Shared {
+    /// Keeps the workers' deadlines.
+    pub clock: Clock,
     /// Believed about the servers.
     pub topology: TopologyHandle,
     /// Stored routines and views that write.

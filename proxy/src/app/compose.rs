@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::accounts::Accounts;
 use crate::admission::{Admission, Limits};
 use crate::backend::Connector;
+use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::crypto::OwnKey;
 use crate::net::Liveness;
@@ -30,7 +31,8 @@ pub(super) fn shared(config: &Config, phase: watch::Receiver<Phase>) -> anyhow::
     let accounts = Arc::new(Accounts::new(config.login.belief));
     accounts.configure(known_users(config));
     let catalogue = Arc::new(ArcSwap::from_pointee(Catalogue::unknown()));
-    let connector = connector(config)?;
+    let clock = Clock::start().context("starting the clock thread")?;
+    let connector = connector(config, clock.clone())?;
     let (handle, publisher) = TopologyHandle::new();
     let topology = TopologyThread::start(
         Controls::new(config, connector.clone()),
@@ -40,6 +42,7 @@ pub(super) fn shared(config: &Config, phase: watch::Receiver<Phase>) -> anyhow::
     )
     .context("starting the topology thread")?;
     let shared = Shared {
+        clock,
         topology: handle,
         catalogue,
         accounts,
@@ -81,8 +84,9 @@ pub(super) fn known_users(config: &Config) -> Vec<(Vec<u8>, Known)> {
     config.users.iter().map(|user| (user.name.clone().into_bytes(), Known::from(&user.secret))).collect()
 }
 
-fn connector(config: &Config) -> anyhow::Result<Connector> {
+fn connector(config: &Config, clock: Clock) -> anyhow::Result<Connector> {
     Ok(Connector {
+        clock,
         tls: ServerTls::new(&config.backend.tls)?,
         server_key: match &config.backend.public_key {
             config::PublicKey::Refuse => ServerKey::Refuse,

@@ -14,6 +14,7 @@ use rolecall_router::topology::Server;
 
 use super::{Connection, Outages};
 use crate::buffer::Buffer;
+use crate::clock::Clock;
 use crate::crypto::ServerKeys;
 use crate::exchange::{Exchange, LegError};
 use crate::net::{Liveness, Stream};
@@ -26,6 +27,8 @@ const LOGIN_PACKET_LIMIT: usize = 64 * 1024;
 /// How connections to servers are made; shared by all workers.
 #[derive(Debug, Clone)]
 pub struct Connector {
+    /// For the connect timeout.
+    pub clock: Clock,
     /// TLS towards servers.
     pub tls: ServerTls,
     /// Full authentication without TLS.
@@ -111,7 +114,7 @@ impl Connector {
         identity: &Identity,
     ) -> Result<(Connection, Greeting), ConnectError> {
         let attempt = self.outages.attempt(&server.name, Instant::now());
-        let result = match tokio::time::timeout(self.timeout, self.log_in(server, identity)).await {
+        let result = match self.clock.timeout(self.timeout, self.log_in(server, identity)).await {
             Ok(result) => result,
             Err(_) => Err(ConnectError::TimedOut(self.timeout)),
         };

@@ -1,9 +1,8 @@
 //! One server connection that has logged in.
 
 use std::collections::HashMap;
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Waker};
 
 use rolecall_protocol::handshake::Established;
 use rolecall_protocol::{Capabilities, MariadbCapabilities, StatusFlags};
@@ -81,7 +80,8 @@ impl Connection {
 
     /// Whether the server has said something, or hung up, while nothing was asked: then the connection is not usable
     /// (traps E18, X8: an unasked ERR is the end of the connection, not the answer to the next command).
-    pub async fn is_stale(&self) -> bool {
-        poll_fn(|cx| Poll::Ready(self.transport.poll_read_ready(cx).is_ready())).await
+    pub fn is_stale(&self) -> bool {
+        // Nobody is to be woken: only the readiness that is known now counts.
+        self.transport.poll_read_ready(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 }

@@ -55,7 +55,7 @@ pub(super) async fn first_offer(shared: &Shared) -> Result<Offer, LoginEnd> {
             }
         }
     };
-    tokio::time::timeout(FIRST_PROBE, wait).await.map_err(|_| {
+    shared.clock.timeout(FIRST_PROBE, wait).await.map_err(|_| {
         LoginEnd::Refused(ErrPacket::new(
             ErrorCode::NO_SERVER,
             "Rolecall has not reached any server yet: see /readyz or the log for the reason. Nothing was executed",

@@ -41,7 +41,7 @@ impl Session {
     pub(super) async fn dispatch(&mut self, buffer: &mut Buffer, incoming: Incoming) -> Result<(), CloseReason> {
         self.handle.statements.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let Incoming::Whole { length } = incoming else {
-            return self.dispatch_long(buffer).await;
+            return Box::pin(self.dispatch_long(buffer)).await;
         };
         let taken = HEADER_LENGTH + length;
         let Some(byte) = buffer.filled()[HEADER_LENGTH..taken].first() else {
@@ -52,17 +52,21 @@ impl Session {
         match command {
             Command::Quit => return Err(CloseReason::Quit),
             Command::Query => self.query(buffer, taken).await?,
-            Command::StmtPrepare => self.prepare(buffer, taken).await?,
+            Command::StmtPrepare => Box::pin(self.prepare(buffer, taken)).await?,
             Command::StmtExecute | Command::StmtBulkExecute => self.execute(command, buffer, taken).await?,
-            Command::StmtFetch | Command::StmtReset => self.continue_statement(command, buffer, taken).await?,
-            Command::StmtSendLongData => self.long_data(buffer, taken).await?,
-            Command::StmtClose => self.close_statement(buffer, taken).await?,
-            Command::ChangeUser => return self.change_user(buffer, taken).await,
-            Command::ResetConnection => self.reset_connection().await?,
+            Command::StmtFetch | Command::StmtReset => {
+                Box::pin(self.continue_statement(command, buffer, taken)).await?
+            }
+            Command::StmtSendLongData => Box::pin(self.long_data(buffer, taken)).await?,
+            Command::StmtClose => Box::pin(self.close_statement(buffer, taken)).await?,
+            Command::ChangeUser => return Box::pin(self.change_user(buffer, taken)).await,
+            Command::ResetConnection => Box::pin(self.reset_connection()).await?,
             Command::Ping => self.ping(buffer, taken).await?,
-            Command::ProcessKill => self.process_kill(buffer, taken).await?,
-            Command::SetOption => self.set_option(buffer, taken).await?,
-            Command::BinlogDump | Command::BinlogDumpGtid => return self.binlog_dump(command, buffer, taken).await,
+            Command::ProcessKill => Box::pin(self.process_kill(buffer, taken)).await?,
+            Command::SetOption => Box::pin(self.set_option(buffer, taken)).await?,
+            Command::BinlogDump | Command::BinlogDumpGtid => {
+                return Box::pin(self.binlog_dump(command, buffer, taken)).await;
+            }
             Command::InitDb
             | Command::FieldList
             | Command::CreateDb

@@ -132,7 +132,7 @@ async fn kill_at_server(shared: &Shared, identity: &Identity, link: Link, query_
             Err(error) => Err(error.to_string()),
         }
     };
-    match tokio::time::timeout(KILL_TIMEOUT, attempt).await {
+    match shared.clock.timeout(KILL_TIMEOUT, attempt).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(server = %server.name, thread = link.thread_id, %error, "KILL failed"),
         Err(_) => tracing::warn!(server = %server.name, thread = link.thread_id, "KILL took too long"),

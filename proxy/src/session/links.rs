@@ -31,6 +31,13 @@ pub(super) enum LinkError {
     Unreachable(String),
 }
 
+/// No server may take a statement.
+struct Absence {
+    reason: String,
+    /// Of the topology that says so.
+    generation: u64,
+}
+
 /// How long a statement has been waiting for a server.
 #[derive(Debug, Default)]
 pub(super) struct Hold {
@@ -63,31 +70,51 @@ impl Session {
         hold: &mut Hold,
         buffer: &mut Buffer,
     ) -> Result<Result<ServerId, ErrPacket>, CloseReason> {
-        loop {
-            let (reason, generation) = {
-                let topology = self.worker.shared.topology.load();
-                let decision = decide(&DecisionInput {
-                    statement: &job.statement,
-                    session: &self.state,
-                    topology: &topology,
-                    mode: self.mode,
-                    reads_on_primary: self.worker.settings().reads_on_primary,
-                    rotation: self.worker.rotation(),
-                    favourite: job.favourite,
-                });
-                match decision.action {
-                    Action::Forward(server) => {
-                        hold.held = None;
-                        return Ok(Ok(server));
-                    }
-                    Action::NoServer(reason) => (reason, topology.generation),
+        match self.decided(job) {
+            Ok(server) => {
+                hold.held = None;
+                Ok(Ok(server))
+            }
+            // Boxed: the usual statement does not pay for the wait.
+            Err(absence) => Box::pin(self.awaited(job, absence, hold, buffer)).await,
+        }
+    }
+
+    fn decided(&self, job: &Job) -> Result<ServerId, Absence> {
+        let topology = self.worker.shared.topology.load();
+        let decision = decide(&DecisionInput {
+            statement: &job.statement,
+            session: &self.state,
+            topology: &topology,
+            mode: self.mode,
+            reads_on_primary: self.worker.settings().reads_on_primary,
+            rotation: self.worker.rotation(),
+            favourite: job.favourite,
+        });
+        match decision.action {
+            Action::Forward(server) => Ok(server),
+            Action::NoServer(reason) => Err(Absence { reason, generation: topology.generation }),
+        }
+    }
+
+    async fn awaited(
+        &mut self,
+        job: &Job,
+        mut absence: Absence,
+        hold: &mut Hold,
+        buffer: &mut Buffer,
+    ) -> Result<Result<ServerId, ErrPacket>, CloseReason> {
+        while self.wait(hold, absence.generation, None, buffer).await? {
+            match self.decided(job) {
+                Ok(server) => {
+                    hold.held = None;
+                    return Ok(Ok(server));
                 }
-            };
-            if !self.wait(hold, generation, None, buffer).await? {
-                self.worker.metrics.errors.increment(ErrorKind::NoServer);
-                return Ok(Err(no_server(&reason)));
+                Err(still) => absence = still,
             }
         }
+        self.worker.metrics.errors.increment(ErrorKind::NoServer);
+        Ok(Err(no_server(&absence.reason)))
     }
 
     /// Waits for a change of the topology, at most for `pause`; false once the hold timeout has passed. Ends early when
@@ -109,7 +136,7 @@ impl Session {
         let handle = Arc::clone(&self.handle);
         tokio::select! {
             () = self.worker.shared.topology.newer_than(generation) => Ok(true),
-            () = tokio::time::sleep_until(until) => Ok(pause.is_some() && until < deadline),
+            () = self.worker.shared.clock.sleep_until(until) => Ok(pause.is_some() && until < deadline),
             () = handle.killed() => Err(CloseReason::Killed),
             read = self.client.fill(buffer) => match read {
                 Ok(0) | Err(_) => Err(CloseReason::ClientGone),
@@ -131,6 +158,22 @@ impl Session {
 
     /// The session's connection to `target`, up to date; the caller puts it back after a clean exchange.
     pub(super) async fn take_link(&mut self, target: ServerId) -> Result<Box<Connection>, LinkError> {
+        match self.take_ready_link(target) {
+            Some(link) => Ok(link),
+            // Boxed: the usual statement does not pay for connecting.
+            None => Box::pin(self.make_ready(target)).await,
+        }
+    }
+
+    /// The connection to `target` where nothing has to be done with it first.
+    fn take_ready_link(&mut self, target: ServerId) -> Option<Box<Connection>> {
+        let at = self.links.iter().position(|link| link.server.id == target)?;
+        let link = &self.links[at];
+        let is_ready = link.is_tracked && link.view.revision == self.state.revision() && !link.is_stale();
+        is_ready.then(|| self.links.swap_remove(at))
+    }
+
+    async fn make_ready(&mut self, target: ServerId) -> Result<Box<Connection>, LinkError> {
         let tied = self.state.tied_to() == Some(target);
         let existing = self.links.iter().position(|link| link.server.id == target);
         if let Some(at) = existing {
@@ -143,7 +186,7 @@ impl Session {
                 let link = self.open_link(target).await?;
                 return self.bring_up_to_date(link).await;
             }
-            if !link.is_stale().await {
+            if !link.is_stale() {
                 return self.bring_up_to_date(link).await;
             }
             drop(link);

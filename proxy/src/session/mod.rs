@@ -18,8 +18,10 @@ mod raw;
 mod relay;
 mod stream;
 
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
 use rolecall_protocol::response::{ErrPacket, LocalReply};
 use rolecall_protocol::{Capabilities, SequenceId, StatusFlags};
@@ -29,8 +31,7 @@ use rolecall_router::session::{BorrowedVariables, SessionState};
 use crate::backend::{Connection, Identity};
 use crate::buffer::Buffer;
 use crate::client::Authenticated;
-use crate::registry::{Link, SessionHandle};
-use crate::shared::Phase;
+use crate::registry::{Link, SessionHandle, Summons};
 use crate::transport::Transport;
 use crate::worker::Worker;
 
@@ -113,30 +114,25 @@ impl Session {
 
     /// Waits for something to do. Costs no system call and holds no buffer.
     async fn idle(&self) -> Wake {
-        let mut phase = self.worker.shared.phase.clone();
-        let tied = self.state.tied_to().and_then(|server| self.links.iter().find(|link| link.server.id == server));
-        let tied_link_speaks = async {
-            match tied {
-                Some(link) => link.transport.readable().await,
-                None => std::future::pending().await,
+        let tied = self.state.tied_to();
+        let tied_link = tied.and_then(|server| self.links.iter().find(|link| link.server.id == server));
+        poll_fn(|cx| {
+            if self.client.poll_read_ready(cx).is_ready() {
+                return Poll::Ready(Wake::Readable);
             }
-        };
-        tokio::select! {
-            biased;
-            _ = self.client.readable() => Wake::Readable,
-            () = self.handle.killed() => Wake::Killed,
-            _ = tied_link_speaks => Wake::TiedLinkSpoke,
-            _ = phase.wait_for(|phase| self.may_leave(*phase)) => Wake::Draining,
-        }
-    }
-
-    /// A draining process lets a session go at a point where nothing is open, and at its deadline wherever it is.
-    fn may_leave(&self, phase: Phase) -> bool {
-        match phase {
-            Phase::Running => false,
-            Phase::Draining => self.state.tied_to().is_none(),
-            Phase::Ending => true,
-        }
+            // A draining process lets a session go at a point where nothing is open, and at its deadline wherever it is.
+            if let Poll::Ready(summons) = self.handle.poll_summons(cx, tied.is_none()) {
+                return Poll::Ready(match summons {
+                    Summons::Killed => Wake::Killed,
+                    Summons::Draining => Wake::Draining,
+                });
+            }
+            match tied_link {
+                Some(link) => link.transport.poll_read_ready(cx).map(|_| Wake::TiedLinkSpoke),
+                None => Poll::Pending,
+            }
+        })
+        .await
     }
 
     /// Serves what has been read, until nothing is left.

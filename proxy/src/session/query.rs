@@ -43,7 +43,7 @@ impl Session {
         }
         if statement.verb == Verb::Kill {
             let sql = sql.to_vec();
-            return self.kill_statement(buffer, taken, &sql, statement).await;
+            return Box::pin(self.kill_statement(buffer, taken, &sql, statement)).await;
         }
         if statement.effects.contains(Effects::CONNECTION_ID)
             && let Some(column) = bare_connection_id(sql, self.state.lexing())

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
+use tokio::runtime::LocalOptions;
 use tokio::sync::mpsc;
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::Worker;
 use crate::admission::Admitted;
@@ -20,7 +22,7 @@ use crate::client::{Authenticated, LoginEnd, log_in, refuse};
 use crate::exchange::Exchange;
 use crate::metrics::{LoginOutcome, WorkerMetrics};
 use crate::net::Stream;
-use crate::registry::Listed;
+use crate::registry::{Leave, Listed};
 use crate::session::Session;
 use crate::shared::{ListenerProfile, Phase, Shared};
 use crate::transport::Transport;
@@ -100,10 +102,19 @@ pub fn spawn(index: usize, shared: Arc<Shared>, metrics: Arc<WorkerMetrics>) -> 
     let (sender, receiver) = mpsc::channel(BACKLOG);
     let sessions = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&sessions);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let (started, start) = std::sync::mpsc::sync_channel(1);
     let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-        LocalSet::new().block_on(&runtime, serve(Rc::new(Worker::new(shared, metrics)), receiver, count));
+        // A LocalRuntime, not a LocalSet: the latter polls its root future at every wake of any session.
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        match builder.enable_io().build_local(LocalOptions::default()) {
+            Ok(runtime) => {
+                let _ = started.send(Ok(()));
+                runtime.block_on(serve(Rc::new(Worker::new(shared, metrics)), receiver, count));
+            }
+            Err(error) => drop(started.send(Err(error))),
+        }
     })?;
+    start.recv().unwrap_or_else(|_| Err(io::Error::other("the worker's thread ended at its start")))?;
     Ok(WorkerHandle { sender, sessions, thread })
 }
 
@@ -120,10 +131,12 @@ async fn serve(worker: Rc<Worker>, mut assignments: mpsc::Receiver<Assignment>, 
             _ = phase.changed() => {}
         }
     }
+    worker.shared.sessions.call_up(Leave::AtSafePoint);
     let out_of_time = async {
         // An error means that the process' own part is gone, which ends sessions as well.
         let _ = phase.wait_for(|phase| *phase == Phase::Ending).await;
-        tokio::time::sleep(LAST_WORDS).await;
+        worker.shared.sessions.call_up(Leave::Now);
+        worker.shared.clock.sleep_until(Instant::now() + LAST_WORDS).await;
     };
     let all_ended = async { while sessions.join_next().await.is_some() {} };
     let cut_off = tokio::select! {
@@ -177,7 +190,7 @@ async fn connection_phase(
     let mut leg = Exchange::new(transport, &mut buffer);
     let limit = worker.settings().handshake_timeout;
     let login = log_in(&worker.shared, profile, &listed.handle, &mut leg);
-    match tokio::time::timeout(limit, login).await {
+    match worker.shared.clock.timeout(limit, login).await {
         Ok(Ok(authenticated)) if leg.buffer.is_empty() => Some(authenticated),
         Ok(Ok(_)) => {
             tracing::debug!(peer = ?listed.handle.peer, "login refused: a command was sent before the login's end");
@@ -196,7 +209,7 @@ async fn connection_phase(
         Err(_) => {
             worker.metrics.logins.increment(LoginOutcome::TimedOut);
             let err = ErrPacket::new(ErrorCode::NET_READ_INTERRUPTED, "Got timeout reading communication packets");
-            let _ = tokio::time::timeout(std::time::Duration::from_secs(1), refuse(&mut leg, err)).await;
+            let _ = worker.shared.clock.timeout(std::time::Duration::from_secs(1), refuse(&mut leg, err)).await;
             None
         }
     }

@@ -61,3 +61,18 @@ pub(super) const fn is_space(byte: u8) -> bool {
 pub(super) const fn is_identifier(byte: u8) -> bool {
     matches!(class(byte), Class::Letter | Class::Digit)
 }
+
+const ASCII_IDENTIFIER: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 0x80 {
+        table[byte] = is_identifier(byte as u8);
+        byte += 1;
+    }
+    table
+};
+
+/// The same, for bytes that need no look at the character set.
+pub(super) const fn is_ascii_identifier(byte: u8) -> bool {
+    ASCII_IDENTIFIER[byte as usize]
+}

@@ -3,7 +3,8 @@
 //! A name that only newer servers know is listed with the version that brought it: on an older one it may be a stored
 //! function. Both lists were compared with the servers' own (9.7, 10.11, 11.8) by calling each name there.
 
-use super::word_index::{WordIndex, hash_of};
+use super::byte;
+use super::word_index::{Folded, WordIndex};
 use super::{Flavour, Lexing};
 
 /// What a call does besides computing.
@@ -100,7 +101,10 @@ pub(super) struct Spelling {
 /// What the built-in function `name` does, called with these arguments; None if the servers have none that is called in
 /// this way.
 pub(super) fn find(name: &[u8], spelling: Spelling, lexing: &Lexing) -> Option<(Class, Arguments)> {
-    let position = INDEX.find(&NAMES, name, hash_of(name))?;
+    if !name.iter().all(|byte| byte::is_ascii_identifier(*byte)) {
+        return None;
+    }
+    let position = INDEX.find(&NAMES, name, Folded::begin(name, name.len()))?;
     let group = &GROUPS[usize::from(GROUP_OF[position])];
     let versions = match lexing.flavour {
         Flavour::Mysql => group.mysql..group.mysql_until,

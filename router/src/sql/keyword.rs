@@ -1,6 +1,6 @@
 //! The words that classification knows.
 
-use super::word_index::WordIndex;
+use super::word_index::{Folded, WordIndex};
 
 macro_rules! keywords {
     ($($name:ident $text:literal),* $(,)?) => {
@@ -60,9 +60,10 @@ keywords! {
 static INDEX: WordIndex<512> = WordIndex::new(TEXTS);
 
 impl Keyword {
-    /// The keyword of a word, given its hash.
-    pub(super) fn find(word: &[u8], hash: u32) -> Self {
-        INDEX.find(TEXTS, word, hash).map_or(Self::None, |position| ALL[position])
+    /// The keyword that is the first `length` bytes of `text`, which are of identifier bytes.
+    pub(super) fn find(text: &[u8], length: usize) -> Self {
+        let folded = Folded::begin(text, length);
+        INDEX.find(TEXTS, &text[..length], folded).map_or(Self::None, |position| ALL[position])
     }
 
     /// Whether `(` may follow this word without making it a function's name: words reserved in every server, and

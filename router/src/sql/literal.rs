@@ -10,31 +10,21 @@ use super::{ClientCharset, Lexing, SqlMode};
 pub(super) struct Word {
     /// In bytes.
     pub length: usize,
-    /// Of its letters, without regard to case; meaningless unless `is_ascii`.
-    pub hash: u32,
     /// No byte is outside ASCII.
     pub is_ascii: bool,
     /// Some byte may be white space to the server.
     pub is_doubtful: bool,
 }
 
-/// Hashes one more byte of a word, letters without regard to case.
-pub(super) const fn hash(hash: u32, byte: u8) -> u32 {
-    (hash ^ (byte | 0x20) as u32).wrapping_mul(0x0100_0193)
-}
-
-/// The seed of [`hash`].
-pub(super) const HASH_SEED: u32 = 0x811C_9DC5;
-
-/// The word that begins `bytes`, whose first `known` bytes are part of it.
+/// The word that begins `bytes`, whose first `known` bytes are part of it, and ASCII.
 pub(super) fn word(bytes: &[u8], known: usize, charset: ClientCharset) -> Word {
-    let mut word = Word { length: 0, hash: HASH_SEED, is_ascii: true, is_doubtful: false };
-    while let Some(&byte) = bytes.get(word.length) {
-        if !byte::is_identifier(byte) && word.length >= known {
-            break;
-        }
+    let rest = bytes.get(known..).unwrap_or_default();
+    let ascii = known + rest.iter().take_while(|byte| byte::is_ascii_identifier(**byte)).count();
+    let mut word = Word { length: ascii, is_ascii: true, is_doubtful: false };
+    while let Some(&byte) = bytes.get(word.length)
+        && byte::is_identifier(byte)
+    {
         if byte < 0x80 {
-            word.hash = hash(word.hash, byte);
             word.length += 1;
         } else {
             word.is_ascii = false;

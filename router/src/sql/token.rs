@@ -163,7 +163,7 @@ impl<'a> Tokens<'a> {
         let keyword = if was_after_dot || before_dot || !word.is_ascii {
             Keyword::None
         } else {
-            Keyword::find(&self.sql[start..self.at], word.hash)
+            Keyword::find(&self.sql[start..], word.length)
         };
         self.make(Kind::Word(keyword), start, self.at)
     }
