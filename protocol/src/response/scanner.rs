@@ -15,7 +15,7 @@
 
 use super::{EofPacket, ErrPacket, OkPacket};
 use crate::command::Command;
-use crate::packet::{HEADER_LENGTH, PacketHeader, SequenceId};
+use crate::packet::{HEADER_LENGTH, MAX_PAYLOAD_LENGTH, PacketHeader, SequenceId};
 use crate::statement::PrepareOk;
 use crate::wire::Reader;
 use crate::{Capabilities, ProtocolError, StatusFlags};
@@ -260,6 +260,9 @@ impl ReplyScanner {
             if self.state == State::File {
                 return Ok(Scan { passed: at, then: Then::LocalFile });
             }
+            if self.raised == 0 && !self.continued {
+                at = self.skim(bytes, at);
+            }
             let Some(header) = PacketHeader::read(&bytes[at..]) else {
                 return Ok(Scan { passed: at, then: Then::NeedMore });
             };
@@ -302,6 +305,35 @@ impl ReplyScanner {
             }
             at = payload_end;
         }
+    }
+
+    /// Passes whole rows and definitions that need no look: most of a result's bytes, so a tight loop. Gives the place
+    /// behind them.
+    fn skim(&mut self, bytes: &[u8], mut at: usize) -> usize {
+        let most = match self.state {
+            State::Rows => u64::MAX,
+            // The last one steps the state.
+            State::Definitions { left } => left.saturating_sub(1),
+            _ => return at,
+        };
+        let mut count = 0;
+        while count < most
+            && let Some(&[low, middle, high, sequence, first]) = bytes.get(at..).and_then(|rest| rest.first_chunk())
+        {
+            let length = u32::from_le_bytes([low, middle, high, 0]) as usize;
+            let end = at + HEADER_LENGTH + length;
+            let is_plain = length != 0 && length != MAX_PAYLOAD_LENGTH && first < 0xFE && sequence == self.expected.0;
+            if !is_plain || end > bytes.len() {
+                break;
+            }
+            at = end;
+            count += 1;
+            self.expected = self.expected.next();
+        }
+        if let State::Definitions { left } = &mut self.state {
+            *left -= count;
+        }
+        at
     }
 
     /// Rows, definitions and continuations pass without a look at their content.

@@ -14,6 +14,7 @@ use rolecall_router::sql::{Access, Effects};
 use rolecall_router::topology::Server;
 
 use super::dispatch::Job;
+use super::local_file::send_file;
 use super::relay::{Outcome, Relay, Step};
 use super::{CloseReason, Session};
 use crate::backend::Connection;
@@ -186,7 +187,7 @@ impl Session {
                 Step::LocalFile => {
                     let raised = relay.scanner.raised();
                     let next = relay.scanner.client_sequence();
-                    match super::local_file::send_file(client, transport, buffer, taken, next, raised).await? {
+                    match Box::pin(send_file(client, transport, buffer, taken, next, raised)).await? {
                         Some(last) => relay.scanner.file_sent(last),
                         None => return Ok(lost(&relay, reached, first, &reply)),
                     }

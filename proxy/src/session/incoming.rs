@@ -26,10 +26,9 @@ pub(super) enum Incoming {
 }
 
 impl Session {
-    /// Reads until a command stands at the front of `buffer`.
+    /// Reads until a command stands at the front of `buffer`; the caller has begun a new exchange.
     pub(super) async fn read_command(&mut self, buffer: &mut Buffer) -> Result<Incoming, CloseReason> {
-        self.client.new_exchange();
-        let limit = self.worker.settings().statement_buffer;
+        let limit = self.worker.with_settings(|settings| settings.statement_buffer);
         loop {
             if let Some(header) = PacketHeader::read(buffer.filled()) {
                 if header.sequence != SequenceId(0) {

@@ -81,20 +81,21 @@ impl Session {
     }
 
     fn decided(&self, job: &Job) -> Result<ServerId, Absence> {
-        let topology = self.worker.shared.topology.load();
-        let decision = decide(&DecisionInput {
-            statement: &job.statement,
-            session: &self.state,
-            topology: &topology,
-            mode: self.mode,
-            reads_on_primary: self.worker.settings().reads_on_primary,
-            rotation: self.worker.rotation(),
-            favourite: job.favourite,
-        });
-        match decision.action {
-            Action::Forward(server) => Ok(server),
-            Action::NoServer(reason) => Err(Absence { reason, generation: topology.generation }),
-        }
+        self.worker.with_topology(|topology| {
+            let decision = decide(&DecisionInput {
+                statement: &job.statement,
+                session: &self.state,
+                topology,
+                mode: self.mode,
+                reads_on_primary: self.worker.with_settings(|settings| settings.reads_on_primary),
+                rotation: self.worker.rotation(),
+                favourite: job.favourite,
+            });
+            match decision.action {
+                Action::Forward(server) => Ok(server),
+                Action::NoServer(reason) => Err(Absence { reason, generation: topology.generation }),
+            }
+        })
     }
 
     async fn awaited(

@@ -57,7 +57,8 @@ pub struct Session {
 }
 
 enum Wake {
-    Readable,
+    Read(Buffer),
+    ClientGone,
     Killed,
     Draining,
     TiedLinkSpoke,
@@ -96,13 +97,13 @@ impl Session {
     /// Serves the client until the session ends; says why it did.
     pub async fn serve_client(mut self) -> CloseReason {
         let reason = loop {
-            match self.idle().await {
-                Wake::Readable => {}
+            let mut buffer = match self.idle().await {
+                Wake::Read(buffer) => buffer,
+                Wake::ClientGone => break CloseReason::ClientGone,
                 Wake::Killed => break CloseReason::Killed,
                 Wake::Draining => break self.say_goodbye().await,
                 Wake::TiedLinkSpoke => break self.pass_on_last_words().await,
-            }
-            let mut buffer = Buffer::borrow();
+            };
             // Boxed: an idle session must stay small.
             if let Err(reason) = Box::pin(self.serve(&mut buffer)).await {
                 break reason;
@@ -112,13 +113,22 @@ impl Session {
         reason
     }
 
-    /// Waits for something to do. Costs no system call and holds no buffer.
-    async fn idle(&self) -> Wake {
+    /// Waits for something to do, and reads it. Waiting costs no system call and holds no buffer.
+    async fn idle(&mut self) -> Wake {
+        self.client.new_exchange();
+        let client = &mut self.client;
+        let mut is_first_look = true;
         let tied = self.state.tied_to();
         let tied_link = tied.and_then(|server| self.links.iter().find(|link| link.server.id == server));
         poll_fn(|cx| {
-            if self.client.poll_read_ready(cx).is_ready() {
-                return Poll::Ready(Wake::Readable);
+            // At first nothing is there yet, as a rule: no buffer for that look.
+            if !std::mem::take(&mut is_first_look) || client.poll_read_ready(cx).is_ready() {
+                let mut buffer = Buffer::borrow();
+                match client.poll_fill(cx, &mut buffer) {
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Wake::ClientGone),
+                    Poll::Ready(Ok(_)) => return Poll::Ready(Wake::Read(buffer)),
+                    Poll::Pending => {}
+                }
             }
             // A draining process lets a session go at a point where nothing is open, and at its deadline wherever it is.
             if let Poll::Ready(summons) = self.handle.poll_summons(cx, tied.is_none()) {
@@ -146,6 +156,7 @@ impl Session {
             if buffer.is_empty() {
                 return Ok(());
             }
+            self.client.new_exchange();
         }
     }
 

@@ -294,7 +294,7 @@ impl Session {
         let Some(prepared) = self.prepared.by_id.get_mut(&job.statement_id) else { return Ok(None) };
         let known = match link.statements.get(&job.statement_id) {
             Some(known) => *known,
-            None => prepare_again(link, job.statement_id, prepared, flavour).await?,
+            None => Box::pin(prepare_again(link, job.statement_id, prepared, flavour)).await?,
         };
         let payload = &mut buffer.filled_mut()[HEADER_LENGTH..taken];
         rewrite_statement_id(payload, StatementId(known.id)).map_err(|_| LinkError::Refused(malformed(flavour)))?;

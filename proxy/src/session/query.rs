@@ -33,8 +33,10 @@ impl Session {
             Err(error) => return self.malformed(&error).await,
         };
         let sql = request.sql();
-        let mut statement =
-            classify(sql, self.state.lexing(), &self.worker.shared.catalogue.load()).in_schema(self.state.schema());
+        let mut statement = self
+            .worker
+            .with_catalogue(|catalogue| classify(sql, self.state.lexing(), catalogue))
+            .in_schema(self.state.schema());
         if statement.verb == Verb::Unknown {
             self.worker.metrics.unknown(&statement);
         }
@@ -209,11 +211,8 @@ impl Session {
 
     /// What a finished job leaves to be noted.
     fn after(&mut self, job: &Job, server: ServerId, outcome: &Outcome, started: Instant) {
-        let target = if self.worker.shared.topology.load().primary == Primary::One(server) {
-            Target::Primary
-        } else {
-            Target::Replica
-        };
+        let is_primary = self.worker.with_topology(|topology| topology.primary == Primary::One(server));
+        let target = if is_primary { Target::Primary } else { Target::Replica };
         self.worker.metrics.statement(target, job.statement.verb, started.elapsed());
         self.worker.metrics.pinned(outcome.pinned);
         self.note_prepared(job, server, outcome);

@@ -71,6 +71,12 @@ impl TopologyHandle {
         self.current.load()
     }
 
+    /// Where snapshots are published, for those who keep the last one.
+    #[must_use]
+    pub fn snapshots(&self) -> Arc<ArcSwap<Topology>> {
+        Arc::clone(&self.current)
+    }
+
     /// What is known beyond the snapshot; at most a probe's interval old.
     #[must_use]
     pub fn observed(&self) -> Arc<Observed> {

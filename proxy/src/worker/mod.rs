@@ -1,16 +1,21 @@
 //! A worker: one thread, one current-thread runtime, its own sessions. Nothing of a session ever leaves it.
 
 mod serve;
+mod snapshot;
 
 use std::cell::Cell;
 use std::sync::Arc;
 
 use arc_swap::Guard;
+use rolecall_router::catalogue::Catalogue;
 use rolecall_router::sql::{ClientCharset, Lexing, SqlMode};
+use rolecall_router::topology::Topology;
 
 use crate::backend::Identity;
 use crate::metrics::WorkerMetrics;
 use crate::shared::{Settings, Shared};
+
+use snapshot::Snapshot;
 
 pub use serve::{AcceptedSocket, Assignment, WorkerHandle, spawn};
 
@@ -21,20 +26,45 @@ pub struct Worker {
     pub shared: Arc<Shared>,
     /// What this worker counts.
     pub metrics: Arc<WorkerMetrics>,
+    settings: Snapshot<Settings>,
+    topology: Snapshot<Topology>,
+    catalogue: Snapshot<Catalogue>,
     rotation: Cell<u32>,
 }
 
 impl Worker {
     /// A worker over the shared parts.
     #[must_use]
-    pub const fn new(shared: Arc<Shared>, metrics: Arc<WorkerMetrics>) -> Self {
-        Self { shared, metrics, rotation: Cell::new(0) }
+    pub fn new(shared: Arc<Shared>, metrics: Arc<WorkerMetrics>) -> Self {
+        Self {
+            settings: Snapshot::new(Arc::clone(&shared.settings)),
+            topology: Snapshot::new(shared.topology.snapshots()),
+            catalogue: Snapshot::new(Arc::clone(&shared.catalogue)),
+            shared,
+            metrics,
+            rotation: Cell::new(0),
+        }
     }
 
     /// The current settings.
     #[must_use]
     pub fn settings(&self) -> Guard<Arc<Settings>> {
         self.shared.settings.load()
+    }
+
+    /// The current settings, for what every statement asks. `look` must not ask for them again.
+    pub fn with_settings<R>(&self, look: impl FnOnce(&Settings) -> R) -> R {
+        self.settings.with(look)
+    }
+
+    /// What is believed about the servers now, likewise.
+    pub fn with_topology<R>(&self, look: impl FnOnce(&Topology) -> R) -> R {
+        self.topology.with(look)
+    }
+
+    /// Stored routines and views that write, likewise.
+    pub fn with_catalogue<R>(&self, look: impl FnOnce(&Catalogue) -> R) -> R {
+        self.catalogue.with(look)
     }
 
     /// A number that changes from call to call, for the balance.

@@ -17,22 +17,28 @@ pub(super) struct Word {
 }
 
 /// The word that begins `bytes`, whose first `known` bytes are part of it, and ASCII.
+#[inline]
 pub(super) fn word(bytes: &[u8], known: usize, charset: ClientCharset) -> Word {
-    let rest = bytes.get(known..).unwrap_or_default();
-    let ascii = known + rest.iter().take_while(|byte| byte::is_ascii_identifier(**byte)).count();
-    let mut word = Word { length: ascii, is_ascii: true, is_doubtful: false };
-    while let Some(&byte) = bytes.get(word.length)
+    let mut length = known;
+    while length < bytes.len() && byte::is_ascii_identifier(bytes[length]) {
+        length += 1;
+    }
+    if bytes.get(length).is_some_and(|byte| *byte >= 0x80) {
+        return foreign_word(bytes, length, charset);
+    }
+    Word { length, is_ascii: true, is_doubtful: false }
+}
+
+/// The same, from the first byte outside ASCII on.
+#[cold]
+fn foreign_word(bytes: &[u8], ascii: usize, charset: ClientCharset) -> Word {
+    let mut length = ascii;
+    while let Some(&byte) = bytes.get(length)
         && byte::is_identifier(byte)
     {
-        if byte < 0x80 {
-            word.length += 1;
-        } else {
-            word.is_ascii = false;
-            word.is_doubtful |= charset == ClientCharset::AsciiSafe;
-            word.length += multibyte::length(charset, &bytes[word.length..]);
-        }
+        length += if byte < 0x80 { 1 } else { multibyte::length(charset, &bytes[length..]) };
     }
-    word
+    Word { length, is_ascii: false, is_doubtful: charset == ClientCharset::AsciiSafe }
 }
 
 /// The string that begins with the quote `bytes[0]`; None if it does not end.

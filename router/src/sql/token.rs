@@ -157,14 +157,13 @@ impl<'a> Tokens<'a> {
             self.doubt("a word with bytes that some character sets take for white space");
         }
         self.at = start + word.length;
-        let was_after_dot = std::mem::take(&mut self.after_dot);
         let before_dot = self.peek(0) == Some(b'.') && self.peek(1).is_some_and(byte::is_identifier);
-        self.after_dot = before_dot;
-        let keyword = if was_after_dot || before_dot || !word.is_ascii {
+        let keyword = if self.after_dot || before_dot || !word.is_ascii {
             Keyword::None
         } else {
             Keyword::find(&self.sql[start..], word.length)
         };
+        self.after_dot = before_dot;
         self.make(Kind::Word(keyword), start, self.at)
     }
 

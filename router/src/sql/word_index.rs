@@ -3,6 +3,17 @@
 /// What is kept of a word's beginning: enough to tell most words apart in one comparison.
 const PREFIX: usize = 16;
 
+/// What the letters of a word of each length cover.
+const MASKS: [u128; PREFIX + 1] = {
+    let mut masks = [u128::MAX; PREFIX + 1];
+    let mut length = 0;
+    while length < PREFIX {
+        masks[length] = (1 << (8 * length)) - 1;
+        length += 1;
+    }
+    masks
+};
+
 /// The first letters of a word without regard to case, zeros behind a shorter one. Only for words of identifier bytes:
 /// folding makes others alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +21,7 @@ pub(super) struct Folded(u128);
 
 impl Folded {
     /// Of the first `length` bytes of `text`.
+    #[inline]
     pub(super) fn begin(text: &[u8], length: usize) -> Self {
         let mut letters = [0; PREFIX];
         match text.first_chunk() {
@@ -32,7 +44,7 @@ impl Folded {
     }
 
     const fn fold(letters: u128, length: usize) -> Self {
-        let mask = if length < PREFIX { (1 << (8 * length)) - 1 } else { u128::MAX };
+        let mask = MASKS[if length < PREFIX { length } else { PREFIX }];
         Self((letters | u128::from_le_bytes([0x20; PREFIX])) & mask)
     }
 
@@ -70,6 +82,7 @@ impl<const N: usize> WordIndex<N> {
     }
 
     /// The position in `list` (the one that was indexed) of `word`, which is of identifier bytes.
+    #[inline]
     pub(super) fn find(&self, list: &[&str], word: &[u8], folded: Folded) -> Option<usize> {
         let mut slot = folded.hash() & (N - 1);
         loop {

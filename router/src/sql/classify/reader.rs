@@ -18,6 +18,8 @@ pub(super) struct Reader<'a> {
     lexing: Lexing,
     /// None where nothing is asked about names.
     catalogue: Option<&'a Catalogue>,
+    /// The same, where it has any.
+    writing_views: Option<&'a Catalogue>,
     pub(super) verdict: Verdict,
     /// How many parentheses are open.
     pub(super) depth: u32,
@@ -27,7 +29,17 @@ impl<'a> Reader<'a> {
     pub(super) fn new(sql: &'a [u8], lexing: &Lexing, catalogue: Option<&'a Catalogue>) -> Self {
         let mut tokens = Tokens::new(sql, *lexing);
         let ahead = tokens.token();
-        Self { sql, tokens, ahead, before: Kind::End, lexing: *lexing, catalogue, verdict: Verdict::new(), depth: 0 }
+        Self {
+            sql,
+            tokens,
+            ahead,
+            before: Kind::End,
+            lexing: *lexing,
+            catalogue,
+            writing_views: catalogue.filter(|catalogue| catalogue.has_writing_views()),
+            verdict: Verdict::new(),
+            depth: 0,
+        }
     }
 
     /// The next token, which stays.
@@ -171,7 +183,7 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
-        if self.catalogue.is_some_and(|catalogue| catalogue.is_writing_view(token.text)) {
+        if self.writing_views.is_some_and(|catalogue| catalogue.is_writing_view(token.text)) {
             self.verdict.leaves(Effects::UNKNOWN_ROUTINE, "names a view that may write");
         }
     }
