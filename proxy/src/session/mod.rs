@@ -104,8 +104,8 @@ impl Session {
                 Wake::Draining => break self.say_goodbye().await,
                 Wake::TiedLinkSpoke => break self.pass_on_last_words().await,
             };
-            // Boxed: an idle session must stay small.
-            if let Err(reason) = Box::pin(self.serve(&mut buffer)).await {
+            // Not boxed: 1 KB more for each idle session, and no allocation for each statement.
+            if let Err(reason) = self.serve(&mut buffer).await {
                 break reason;
             }
         };
