@@ -6,6 +6,7 @@ use rolecall_protocol::SequenceId;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::packet::{HEADER_LENGTH, PacketHeader};
 use rolecall_protocol::response::ErrPacket;
+use tokio::time::Instant;
 
 use super::{CloseReason, Session};
 use crate::buffer::Buffer;
@@ -43,14 +44,16 @@ impl Session {
                     return Ok(Incoming::Long);
                 }
             }
-            self.read_more(buffer).await?;
+            // Boxed: the usual command is there as a whole.
+            Box::pin(self.read_more(buffer)).await?;
         }
     }
 
     /// Reads the next bytes of a command that has begun. A client that stops in the middle of one is waited for within
     /// bounds (F10), and can be killed.
     pub(super) async fn read_more(&mut self, buffer: &mut Buffer) -> Result<(), CloseReason> {
-        let patience = self.worker.settings().read_timeout;
+        let deadline = Instant::now() + self.worker.settings().read_timeout;
+        let out_of_patience = self.worker.shared.clock.sleep_until(deadline);
         let handle = Arc::clone(&self.handle);
         tokio::select! {
             // Most often the bytes are there, and nothing else is looked at.
@@ -60,7 +63,7 @@ impl Session {
                 Ok(_) => return Ok(()),
             },
             () = handle.killed() => return Err(CloseReason::Killed),
-            () = tokio::time::sleep(patience) => {}
+            () = out_of_patience => {}
         }
         let err = ErrPacket::new(ErrorCode::NET_READ_INTERRUPTED, "Got timeout reading communication packets");
         let bytes = self.local(SequenceId(0)).err(&err);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use rolecall::accounts::Accounts;
 use rolecall::backend::Connector;
+use rolecall::clock::Clock;
 use rolecall::config::{BackendTls, ServerTlsMode};
 use rolecall::net::Liveness;
 use rolecall::tls::ServerTls;
@@ -90,6 +91,7 @@ impl Watched {
             options: TopologyOptions { source, settings, pace: Pace::default() },
             monitor: has_monitor.then_some(monitor),
             connector: Connector {
+                clock: Clock::start().expect("a thread can be started"),
                 tls: ServerTls::new(&tls).expect("no files are needed"),
                 server_key: ServerKey::Refuse,
                 compression: None,
