@@ -15,6 +15,7 @@ use rolecall_router::topology::Server;
 
 use super::dispatch::Job;
 use super::local_file::send_file;
+use super::patience::Patience;
 use super::relay::{Outcome, Relay, Step};
 use super::{CloseReason, Session};
 use crate::backend::Connection;
@@ -187,7 +188,9 @@ impl Session {
                 Step::LocalFile => {
                     let raised = relay.scanner.raised();
                     let next = relay.scanner.client_sequence();
-                    match Box::pin(send_file(client, transport, buffer, taken, next, raised)).await? {
+                    let limit = self.worker.settings().read_timeout;
+                    let patience = Patience { handle: &self.handle, clock: &self.worker.shared.clock, limit };
+                    match Box::pin(send_file(client, transport, buffer, taken, (next, raised), patience)).await? {
                         Some(last) => relay.scanner.file_sent(last),
                         None => return Ok(lost(&relay, reached, first, &reply)),
                     }

@@ -1,13 +1,11 @@
 //! Reading a command from the client.
 
-use std::sync::Arc;
-
 use rolecall_protocol::SequenceId;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::packet::{HEADER_LENGTH, PacketHeader};
 use rolecall_protocol::response::ErrPacket;
-use tokio::time::Instant;
 
+use super::patience::Patience;
 use super::{CloseReason, Session};
 use crate::buffer::Buffer;
 
@@ -52,18 +50,10 @@ impl Session {
     /// Reads the next bytes of a command that has begun. A client that stops in the middle of one is waited for within
     /// bounds (F10), and can be killed.
     pub(super) async fn read_more(&mut self, buffer: &mut Buffer) -> Result<(), CloseReason> {
-        let deadline = Instant::now() + self.worker.settings().read_timeout;
-        let out_of_patience = self.worker.shared.clock.sleep_until(deadline);
-        let handle = Arc::clone(&self.handle);
-        tokio::select! {
-            // Most often the bytes are there, and nothing else is looked at.
-            biased;
-            read = self.client.fill(buffer) => match read {
-                Ok(0) | Err(_) => return Err(CloseReason::ClientGone),
-                Ok(_) => return Ok(()),
-            },
-            () = handle.killed() => return Err(CloseReason::Killed),
-            () = out_of_patience => {}
+        let limit = self.worker.settings().read_timeout;
+        let patience = Patience { handle: &self.handle, clock: &self.worker.shared.clock, limit };
+        if patience.fill(&mut self.client, buffer).await? {
+            return Ok(());
         }
         let err = ErrPacket::new(ErrorCode::NET_READ_INTERRUPTED, "Got timeout reading communication packets");
         let bytes = self.local(SequenceId(0)).err(&err);

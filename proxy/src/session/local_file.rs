@@ -4,18 +4,20 @@ use rolecall_protocol::SequenceId;
 use rolecall_protocol::passage::{Passage, PassageEnd};
 
 use super::CloseReason;
+use super::patience::Patience;
 use crate::buffer::Buffer;
 use crate::transport::Transport;
 
 /// Passes the client's packets on until its empty one. `first`: the sequence id that the client uses first; ids are
-/// lowered by `raised` for the server. Gives the last id as the server saw it; None when the server was lost.
+/// lowered by `raised` for the server. Gives the last id as the server saw it; None when the server was lost. A client that
+/// stops in the middle is waited for within bounds, and can be killed.
 pub(super) async fn send_file(
     client: &mut Transport,
     server: &mut Transport,
     buffer: &mut Buffer,
     taken: usize,
-    first: SequenceId,
-    raised: u8,
+    (first, raised): (SequenceId, u8),
+    patience: Patience<'_>,
 ) -> Result<Option<SequenceId>, CloseReason> {
     let mut passage = Passage::new(PassageEnd::EmptyPacket, first, raised);
     // Behind the command stands what was read ahead: it is the file's beginning.
@@ -32,9 +34,8 @@ pub(super) async fn send_file(
         if passage.is_done() {
             break;
         }
-        match client.fill(&mut file).await {
-            Ok(0) | Err(_) => return Err(CloseReason::ClientGone),
-            Ok(_) => {}
+        if !patience.fill(client, &mut file).await? {
+            return Err(CloseReason::ClientBroke);
         }
     }
     buffer.extend(file.filled());

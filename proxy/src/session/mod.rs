@@ -12,6 +12,7 @@ mod incoming;
 mod kill;
 mod links;
 mod local_file;
+mod patience;
 mod prepared;
 mod query;
 mod raw;

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use rolecall_protocol::SequenceId;
 use rolecall_protocol::compression::{Algorithm, Compressor};
 use rolecall_protocol::packet::put_packet;
+use rolecall_protocol::{Capabilities, SequenceId};
 use rolecall_tests::raw::{Client, Compression, Kind};
 use rolecall_tests::{Proxy, ProxyOptions};
 
@@ -110,6 +110,39 @@ fn f10_a_session_that_waits_in_the_middle_of_a_command_can_be_killed() {
     let id = client.run("select connection_id()").value();
     client.send_raw(&rolecall_tests::middle_box::packet(0, b"\x03select 10")[..8], true);
     ground.proxy.login(&right()).run(&format!("kill {id}"));
+    let ended = Instant::now();
+    let _ = client.stream.take_until_close().expect("a close");
+    assert!(ended.elapsed() < Duration::from_secs(10), "{:?}", ended.elapsed());
+}
+
+/// A client in the middle of the file that its LOAD DATA LOCAL INFILE names.
+fn in_the_middle_of_a_file(proxy: &Proxy, table: &str) -> (Client, String) {
+    let mut client = proxy.login(&right().with(Capabilities::LOCAL_FILES));
+    let id = client.run("select connection_id()").value();
+    client.run(&format!("create table {table} (a int)"));
+    client.send_query(format!("load data local infile 'x' into table {table}"));
+    assert_eq!(client.read_packet().expect("the request").payload, b"\xFBx");
+    client.send_raw(&rolecall_tests::middle_box::packet(2, b"1\n"), false);
+    (client, id)
+}
+
+#[test]
+fn f10_a_file_that_stops_in_the_middle_ends_its_session_and_frees_its_table() {
+    let limits = "{read_timeout: 500ms}".into();
+    let proxy = Proxy::start([&ground().server], &ProxyOptions { limits, ..ProxyOptions::default() });
+    let (mut client, _) = in_the_middle_of_a_file(&proxy, "stalls");
+    let _ = client.stream.take_until_close().expect("a close");
+    let mut other = proxy.login(&right());
+    other.run("set lock_wait_timeout = 20");
+    other.run("alter table stalls add b int");
+    assert_eq!(other.run("select count(*) from stalls").value(), "0");
+}
+
+#[test]
+fn f10_a_session_that_waits_in_the_middle_of_a_file_can_be_killed() {
+    let proxy = &ground().proxy;
+    let (mut client, id) = in_the_middle_of_a_file(proxy, "killed_in_a_file");
+    proxy.login(&right()).run(&format!("kill {id}"));
     let ended = Instant::now();
     let _ = client.stream.take_until_close().expect("a close");
     assert!(ended.elapsed() < Duration::from_secs(10), "{:?}", ended.elapsed());

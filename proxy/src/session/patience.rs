@@ -1,0 +1,37 @@
+//! Waiting for a client that has begun something and owes the rest.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::CloseReason;
+use crate::buffer::Buffer;
+use crate::clock::Clock;
+use crate::registry::SessionHandle;
+use crate::transport::Transport;
+
+/// How long such a client is waited for; meanwhile its session can be killed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience<'a> {
+    pub handle: &'a SessionHandle,
+    pub clock: &'a Clock,
+    /// `limits.read_timeout`: silence, not the whole time.
+    pub limit: Duration,
+}
+
+impl Patience<'_> {
+    /// Reads the next bytes; false once the client has been silent for too long.
+    pub(super) async fn fill(self, client: &mut Transport, buffer: &mut Buffer) -> Result<bool, CloseReason> {
+        let too_long = self.clock.sleep_until(Instant::now() + self.limit);
+        tokio::select! {
+            // Most often the bytes are there, and nothing else is looked at.
+            biased;
+            read = client.fill(buffer) => match read {
+                Ok(0) | Err(_) => Err(CloseReason::ClientGone),
+                Ok(_) => Ok(true),
+            },
+            () = self.handle.killed() => Err(CloseReason::Killed),
+            () = too_long => Ok(false),
+        }
+    }
+}
