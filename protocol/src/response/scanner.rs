@@ -316,13 +316,16 @@ impl ReplyScanner {
             State::Definitions { left } => left.saturating_sub(1),
             _ => return at,
         };
+        // As in `passes_unseen`: no definition begins with 0xFB, whose catalogue would be NULL.
+        let most_first = if self.state == State::Rows { 0xFE } else { 0xFB };
         let mut count = 0;
         while count < most
             && let Some(&[low, middle, high, sequence, first]) = bytes.get(at..).and_then(|rest| rest.first_chunk())
         {
             let length = u32::from_le_bytes([low, middle, high, 0]) as usize;
             let end = at + HEADER_LENGTH + length;
-            let is_plain = length != 0 && length != MAX_PAYLOAD_LENGTH && first < 0xFE && sequence == self.expected.0;
+            let is_plain =
+                length != 0 && length != MAX_PAYLOAD_LENGTH && first < most_first && sequence == self.expected.0;
             if !is_plain || end > bytes.len() {
                 break;
             }

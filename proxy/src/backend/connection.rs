@@ -9,6 +9,7 @@ use rolecall_protocol::{Capabilities, MariadbCapabilities, StatusFlags};
 use rolecall_router::session::View;
 use rolecall_router::topology::Server;
 
+use crate::buffer::Buffer;
 use crate::transport::Transport;
 
 /// A prepared statement on this connection.
@@ -80,8 +81,11 @@ impl Connection {
 
     /// Whether the server has said something, or hung up, while nothing was asked: then the connection is not usable
     /// (traps E18, X8: an unasked ERR is the end of the connection, not the answer to the next command).
-    pub fn is_stale(&self) -> bool {
-        // Nobody is to be woken: only the readiness that is known now counts.
-        self.transport.poll_read_ready(&mut Context::from_waker(Waker::noop())).is_ready()
+    pub fn is_stale(&mut self) -> bool {
+        // Nobody is to be woken: only what is there now counts. A read that filled its buffer leaves the socket marked as
+        // readable, so that only another read tells.
+        let mut now = Context::from_waker(Waker::noop());
+        self.transport.poll_read_ready(&mut now).is_ready()
+            && self.transport.poll_fill(&mut now, &mut Buffer::borrow()).is_ready()
     }
 }

@@ -63,21 +63,11 @@ impl Session {
 
     /// The server that holds the session's transaction or state spoke unasked, or hung up: its last words are the
     /// client's (traps B23, E18), and the session ends as it would at the server.
-    pub(super) async fn pass_on_last_words(&mut self) -> CloseReason {
-        let tied = self.state.tied_to();
-        if let Some(at) = self.links.iter().position(|link| Some(link.server.id) == tied) {
-            let mut link = self.links.swap_remove(at);
-            let mut buffer = Buffer::borrow();
-            if link.transport.fill(&mut buffer).await.is_ok_and(|count| count > 0) {
-                let words = frame(buffer.filled(), 4096)
-                    .ok()
-                    .flatten()
-                    .and_then(|framed| ErrPacket::decode(&framed.payload).ok());
-                if let Some(err) = words {
-                    let bytes = self.local(SequenceId(0)).err(&err);
-                    let _ = self.send(&bytes).await;
-                }
-            }
+    pub(super) async fn pass_on_last_words(&mut self, words: &Buffer) -> CloseReason {
+        let err = frame(words.filled(), 4096).ok().flatten().and_then(|framed| ErrPacket::decode(&framed.payload).ok());
+        if let Some(err) = err {
+            let bytes = self.local(SequenceId(0)).err(&err);
+            let _ = self.send(&bytes).await;
         }
         CloseReason::ServerLost
     }

@@ -34,7 +34,7 @@ impl Session {
                     return Err(self.out_of_order().await);
                 }
                 let length = header.payload_length();
-                if length <= limit {
+                if length <= limit && !header.is_continued() {
                     if buffer.len() >= HEADER_LENGTH + length {
                         return Ok(Incoming::Whole { length });
                     }

@@ -58,7 +58,13 @@ impl Session {
             return Ok(Err(err));
         }
         match job.at {
-            Some(server) if self.links.iter().any(|link| link.server.id == server) => Ok(Ok(server)),
+            // What holds the session's transaction or state comes first: the statement is prepared again there.
+            Some(server)
+                if self.state.tied_to().is_none_or(|tied| tied == server)
+                    && self.links.iter().any(|link| link.server.id == server) =>
+            {
+                Ok(Ok(server))
+            }
             _ => self.target(job, hold, buffer).await,
         }
     }
@@ -169,7 +175,7 @@ impl Session {
     /// The connection to `target` where nothing has to be done with it first.
     fn take_ready_link(&mut self, target: ServerId) -> Option<Box<Connection>> {
         let at = self.links.iter().position(|link| link.server.id == target)?;
-        let link = &self.links[at];
+        let link = &mut self.links[at];
         let is_ready = link.is_tracked && link.view.revision == self.state.revision() && !link.is_stale();
         is_ready.then(|| self.links.swap_remove(at))
     }
@@ -178,7 +184,7 @@ impl Session {
         let tied = self.state.tied_to() == Some(target);
         let existing = self.links.iter().position(|link| link.server.id == target);
         if let Some(at) = existing {
-            let link = self.links.swap_remove(at);
+            let mut link = self.links.swap_remove(at);
             // Nothing takes a connection's schema away but a new login.
             let has_lost_schema = self.state.schema().is_empty() && !link.view.schema.is_empty();
             if has_lost_schema && !tied {

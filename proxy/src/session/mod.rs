@@ -62,7 +62,7 @@ enum Wake {
     ClientGone,
     Killed,
     Draining,
-    TiedLinkSpoke,
+    TiedLinkSpoke(Buffer),
 }
 
 impl Session {
@@ -103,7 +103,7 @@ impl Session {
                 Wake::ClientGone => break CloseReason::ClientGone,
                 Wake::Killed => break CloseReason::Killed,
                 Wake::Draining => break self.say_goodbye().await,
-                Wake::TiedLinkSpoke => break self.pass_on_last_words().await,
+                Wake::TiedLinkSpoke(words) => break self.pass_on_last_words(&words).await,
             };
             // Not boxed: 1 KB more for each idle session, and no allocation for each statement.
             if let Err(reason) = self.serve(&mut buffer).await {
@@ -120,7 +120,7 @@ impl Session {
         let client = &mut self.client;
         let mut is_first_look = true;
         let tied = self.state.tied_to();
-        let tied_link = tied.and_then(|server| self.links.iter().find(|link| link.server.id == server));
+        let mut tied_link = tied.and_then(|server| self.links.iter_mut().find(|link| link.server.id == server));
         poll_fn(|cx| {
             // At first nothing is there yet, as a rule: no buffer for that look.
             if !std::mem::take(&mut is_first_look) || client.poll_read_ready(cx).is_ready() {
@@ -138,9 +138,13 @@ impl Session {
                     Summons::Draining => Wake::Draining,
                 });
             }
-            match tied_link {
-                Some(link) => link.transport.poll_read_ready(cx).map(|_| Wake::TiedLinkSpoke),
-                None => Poll::Pending,
+            match &mut tied_link {
+                // Only a read tells whether it spoke: the socket may still be marked as readable by the last one.
+                Some(link) if link.transport.poll_read_ready(cx).is_ready() => {
+                    let mut words = Buffer::borrow();
+                    link.transport.poll_fill(cx, &mut words).map(|_| Wake::TiedLinkSpoke(words))
+                }
+                _ => Poll::Pending,
             }
         })
         .await

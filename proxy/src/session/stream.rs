@@ -88,20 +88,20 @@ impl Session {
         mut link: Option<&mut Box<Connection>>,
     ) -> Result<bool, CloseReason> {
         let limit = self.worker.settings().max_packet as u64;
+        let mut sent = true;
         loop {
             let ready = passage.pass(buffer.filled_mut()).map_err(|_| CloseReason::ClientBroke)?;
             if passage.total() > limit {
                 let _ = self.send_error(&too_large()).await;
                 return Err(CloseReason::ClientBroke);
             }
-            if let Some(link) = &mut link
-                && link.transport.write_all(&buffer.filled()[..ready]).await.is_err()
-            {
-                return Ok(false);
+            if sent && let Some(link) = &mut link {
+                // After a failure the rest is read all the same: what follows must be the next command, not this one's data.
+                sent = link.transport.write_all(&buffer.filled()[..ready]).await.is_ok();
             }
             buffer.consume(ready);
             if passage.is_done() {
-                return Ok(true);
+                return Ok(sent);
             }
             self.read_more(buffer).await?;
         }
