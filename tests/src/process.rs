@@ -82,6 +82,6 @@ while :; do
     kill -0 $pid 2>/dev/null || break
 done
 kill $watch 2>/dev/null
-[ -n "$ROLECALL_TESTS_KEEP" ] || { rm -rf "$GUARD_FOLDER"; rmdir "${GUARD_FOLDER%/*}" 2>/dev/null; }
+[ -n "$ROLECALL_TESTS_KEEP" ] || { rm -rf "$GUARD_FOLDER" "$GUARD_FOLDER.tmp"; rmdir "${GUARD_FOLDER%/*}" 2>/dev/null; }
 exit $status
 "#;

@@ -62,6 +62,7 @@ impl Server {
         let folder = std::env::temp_dir().join(format!("rolecall-tests-{}", std::process::id()));
         let folder = folder.join(format!("{}-{number}", flavour.name()));
         copy(&template, &folder);
+        std::fs::create_dir_all(format!("{}.tmp", folder.display())).expect("the temporary folder is writable");
         std::fs::write(folder.join("init.sql"), accounts(flavour)).expect("the data folder is writable");
         let log = folder.join("log");
         let mut arguments = arguments(flavour, &folder, id);
@@ -211,6 +212,8 @@ fn arguments(flavour: Flavour, folder: &Path, id: u32) -> Vec<String> {
     let mut arguments = vec![
         format!("--datadir={folder}"),
         format!("--socket={folder}/socket"),
+        // A MariaDB that starts deletes what looks like its temporary tables, also those of another one that runs.
+        format!("--tmpdir={folder}.tmp"),
         format!("--pid-file={folder}/pid"),
         format!("--init-file={folder}/init.sql"),
         format!("--server-id={id}"),

@@ -21,6 +21,8 @@ use crate::ProtocolError;
 pub struct AuthExchange {
     state: State,
     scramble: Scramble,
+    /// The scramble before the switch, the same where there was none.
+    before: Scramble,
     known: Known,
 }
 
@@ -31,6 +33,8 @@ enum State {
     Scrambled,
     /// mysql_native_password's answer to the scramble.
     Native,
+    /// The same; one that proves nothing leads to caching_sha2_password.
+    NativeFirst,
     /// The password: in clear in a private channel, else a cipher text or the request for the public key.
     Full,
     /// The cipher text.
@@ -56,7 +60,8 @@ impl AuthExchange {
         known: impl Into<Known>,
         channel: Channel<'_>,
     ) -> Result<(Self, AuthStep), ProtocolError> {
-        let mut exchange = Self { state: State::Scrambled, scramble: *scramble, known: known.into() };
+        let mut exchange =
+            Self { state: State::Scrambled, scramble: *scramble, before: *scramble, known: known.into() };
         let step = match (plugin, channel) {
             (Some(AuthPlugin::CachingSha2Password), _) => exchange.scrambled(response, channel),
             // An empty native answer says nothing: clients send it to be switched when the greeting named another
@@ -84,14 +89,24 @@ impl AuthExchange {
     }
 
     /// Starts with an AuthSwitchRequest, whatever the client has sent so far: what servers do for COM_CHANGE_USER,
-    /// so that no scramble serves twice (CVE-2012-5627).
+    /// so that no scramble serves twice (CVE-2012-5627). `greeted`: the plugin that the client's greeting named; a client
+    /// that was greeted with mysql_native_password and names it is asked for that first, whoever the user is.
     #[must_use]
-    pub fn switched(plugin: Option<AuthPlugin>, fresh: Scramble, known: impl Into<Known>) -> (Self, AuthStep) {
-        let mut exchange = Self { state: State::Scrambled, scramble: fresh, known: known.into() };
-        let step = if plugin == Some(AuthPlugin::NativePassword) && exchange.knows_native_only() {
-            exchange.switch(AuthPlugin::NativePassword, State::Native, fresh)
-        } else {
-            exchange.switch(AuthPlugin::CachingSha2Password, State::Scrambled, fresh)
+    pub fn switched(
+        plugin: Option<AuthPlugin>,
+        greeted: AuthPlugin,
+        fresh: Scramble,
+        known: impl Into<Known>,
+    ) -> (Self, AuthStep) {
+        let mut exchange = Self { state: State::Scrambled, scramble: fresh, before: fresh, known: known.into() };
+        let step = match (plugin, greeted) {
+            (Some(AuthPlugin::NativePassword), _) if exchange.knows_native_only() => {
+                exchange.switch(AuthPlugin::NativePassword, State::Native, fresh)
+            }
+            (Some(AuthPlugin::NativePassword), AuthPlugin::NativePassword) => {
+                exchange.switch(AuthPlugin::NativePassword, State::NativeFirst, fresh)
+            }
+            _ => exchange.switch(AuthPlugin::CachingSha2Password, State::Scrambled, fresh),
         };
         (exchange, step)
     }
@@ -100,7 +115,7 @@ impl AuthExchange {
     /// mysql_native_password one, and it cannot be asked for anything else. Never gives [`AuthStep::Send`].
     #[must_use]
     pub fn without_plugins(response: &[u8], scramble: &Scramble, known: impl Into<Known>) -> AuthStep {
-        let exchange = Self { state: State::Native, scramble: *scramble, known: known.into() };
+        let exchange = Self { state: State::Native, scramble: *scramble, before: *scramble, known: known.into() };
         if response.is_empty() { exchange.empty() } else { exchange.only_native(response) }
     }
 
@@ -120,6 +135,10 @@ impl AuthExchange {
             // Native => Finished
             (State::Native, _) if payload.is_empty() => self.empty(),
             (State::Native, _) => self.only_native(payload),
+            // NativeFirst => (Scrambled | Finished)
+            (State::NativeFirst, _) => self
+                .native(payload)
+                .unwrap_or_else(|| self.switch(AuthPlugin::CachingSha2Password, State::Scrambled, self.scramble)),
             // Full => (Cipher | Finished)
             (State::Full, Channel::Private) => self.full(payload)?,
             (State::Full, Channel::Plain { public_key }) if payload == [REQUEST_PUBLIC_KEY] => {
@@ -146,7 +165,7 @@ impl AuthExchange {
 
     fn switch(&mut self, plugin: AuthPlugin, state: State, fresh: Scramble) -> AuthStep {
         self.state = state;
-        self.scramble = fresh;
+        self.before = std::mem::replace(&mut self.scramble, fresh);
         AuthStep::Send(AuthSwitchRequest::encode(plugin.name(), &fresh))
     }
 
@@ -249,14 +268,18 @@ impl AuthExchange {
     }
 
     /// The password and its NUL, covered by the scramble, encrypted. Whatever is wrong with it reads as a wrong
-    /// password, so that the answer tells nothing about the key.
+    /// password, so that the answer tells nothing about the key. sqlx covers it by the greeting's scramble after a switch
+    /// too; which one it was shows in the NUL.
     fn cipher(&self, payload: &[u8], key: &dyn RsaDecrypt) -> Result<AuthStep, ProtocolError> {
         if payload.len() > MAX_CIPHER_LENGTH {
             return Err(ProtocolError::TooLarge { what: "encrypted password" });
         }
         let step = key
             .decrypt(payload)
-            .and_then(|covered| self.full(&caching_sha2::cover(&covered, &self.scramble)).ok())
+            .and_then(|covered| {
+                let uncovered = |scramble| self.full(&caching_sha2::cover(&covered, scramble)).ok();
+                uncovered(&self.scramble).or_else(|| uncovered(&self.before))
+            })
             .unwrap_or(AuthStep::Refuse(AuthFailure::WrongPassword));
         Ok(step)
     }

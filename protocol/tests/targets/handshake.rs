@@ -95,7 +95,7 @@ pub fn auth_exchange(input: &[u8]) {
     let first = message(&mut rest).unwrap_or_default();
     let started = match options[3] % 3 {
         0 => AuthExchange::start(plugin, first, &[b's'; 20], [b'f'; 20], known, channel),
-        1 => Ok(AuthExchange::switched(plugin, [b'f'; 20], known)),
+        1 => Ok(AuthExchange::switched(plugin, AuthPlugin::NativePassword, [b'f'; 20], known)),
         _ => {
             let step = AuthExchange::without_plugins(first, &[b's'; 20], known);
             assert!(!matches!(step, AuthStep::Send(_)), "a client without plugins cannot be asked");

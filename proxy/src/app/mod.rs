@@ -101,12 +101,13 @@ impl App {
             _ = interrupt.recv() => {}
         }
         let deadline = self.configs.borrow().shutdown.deadline;
+        // Before it is said, so that whoever reads the line finds the door closed.
+        drop(self.acceptors);
         tracing::info!(
             sessions = self.shared.sessions.count(),
             ?deadline,
             "draining: no new clients, open statements end"
         );
-        drop(self.acceptors);
         let _ = self.phase.send(Phase::Draining);
         let workers = self.workers;
         let mut ended = tokio::task::spawn_blocking(move || workers.into_iter().for_each(WorkerHandle::join));

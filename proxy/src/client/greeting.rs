@@ -63,19 +63,20 @@ pub(super) async fn first_offer(shared: &Shared) -> Result<Offer, LoginEnd> {
     })
 }
 
+/// The plugin that clients are greeted with.
+///
+/// To a version that begins with 5.5.5, as MariaDB's before 11 does, MySQL's Connector/J speaks the protocol of its time, in
+/// which an authentication has one step: with mysql_native_password it gets in where the account is known already.
+pub fn first_plugin(offer: &Offer) -> AuthPlugin {
+    if offer.version_text.starts_with(b"5.5.5-") { AuthPlugin::NativePassword } else { AuthPlugin::CachingSha2Password }
+}
+
 /// The greeting of a listener.
 pub(super) fn greeting(offer: &Offer, profile: &ListenerProfile, connection_id: u32, scramble: [u8; 20]) -> Greeting {
     let mut capabilities = (offer.capabilities - WITHHELD) | OWN;
     if !matches!(profile.tls, ClientTls::Off) {
         capabilities |= Capabilities::SSL;
     }
-    // To a version that begins so, as MariaDB's before 11 does, MySQL's Connector/J speaks the protocol of its time, in which
-    // an authentication has one step: with mysql_native_password it gets in where the account is known already.
-    let plugin = if offer.version_text.starts_with(b"5.5.5-") {
-        AuthPlugin::NativePassword
-    } else {
-        AuthPlugin::CachingSha2Password
-    };
     Greeting {
         server_version: offer.version_text.clone(),
         connection_id,
@@ -84,7 +85,7 @@ pub(super) fn greeting(offer: &Offer, profile: &ListenerProfile, connection_id: 
         mariadb: offer.mariadb & OWN_MARIADB,
         collation: offer.collation,
         status: StatusFlags::AUTOCOMMIT,
-        plugin: plugin.name().into(),
+        plugin: first_plugin(offer).name().into(),
     }
 }
 

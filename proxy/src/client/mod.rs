@@ -9,6 +9,7 @@ mod refuse;
 
 pub use authenticate::authenticate;
 pub use claim::Claim;
+pub use greeting::first_plugin;
 pub use login::{Authenticated, LoginEnd, log_in};
 pub use prove::{ProveError, prove};
 pub use refuse::refuse;

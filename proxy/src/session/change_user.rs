@@ -11,7 +11,7 @@ use rolecall_router::session::SessionState;
 use super::{CloseReason, Session};
 use crate::backend::{Connection, Identity};
 use crate::buffer::Buffer;
-use crate::client::{Claim, LoginEnd, authenticate, prove};
+use crate::client::{Claim, LoginEnd, authenticate, first_plugin, prove};
 use crate::exchange::Exchange;
 
 impl Session {
@@ -46,7 +46,8 @@ impl Session {
         let shared = std::sync::Arc::clone(&self.worker.shared);
         let fresh = shared.scramble().map_err(|_| (LoginEnd::NoRandomness, SequenceId(1)))?;
         let plugin = request.plugin.as_deref().and_then(AuthPlugin::from_name);
-        let (exchange, step) = AuthExchange::switched(plugin, fresh, shared.accounts.known(&request.user));
+        let greeted = shared.topology.load().offer.as_ref().map_or(AuthPlugin::CachingSha2Password, first_plugin);
+        let (exchange, step) = AuthExchange::switched(plugin, greeted, fresh, shared.accounts.known(&request.user));
         let claim = Claim { user: &request.user, peer: self.handle.peer };
         let mut leg = Exchange::new(&mut self.client, buffer);
         leg.sequence = SequenceId(1);

@@ -186,11 +186,9 @@ impl Session {
                     }
                 }
                 Step::LocalFile => {
-                    let raised = relay.scanner.raised();
-                    let next = relay.scanner.client_sequence();
-                    let limit = self.worker.settings().read_timeout;
-                    let patience = Patience { handle: &self.handle, clock: &self.worker.shared.clock, limit };
-                    match Box::pin(send_file(client, transport, buffer, taken, (next, raised), patience)).await? {
+                    let ids = (relay.scanner.client_sequence(), relay.scanner.raised());
+                    let patience = Patience::of(&self.worker, &self.handle);
+                    match Box::pin(send_file(client, transport, buffer, taken, ids, patience)).await? {
                         Some(last) => relay.scanner.file_sent(last),
                         None => return Ok(lost(&relay, reached, first, &reply)),
                     }

@@ -50,8 +50,7 @@ impl Session {
     /// Reads the next bytes of a command that has begun. A client that stops in the middle of one is waited for within
     /// bounds (F10), and can be killed.
     pub(super) async fn read_more(&mut self, buffer: &mut Buffer) -> Result<(), CloseReason> {
-        let limit = self.worker.settings().read_timeout;
-        let patience = Patience { handle: &self.handle, clock: &self.worker.shared.clock, limit };
+        let patience = Patience::of(&self.worker, &self.handle);
         if patience.fill(&mut self.client, buffer).await? {
             return Ok(());
         }

@@ -9,17 +9,23 @@ use crate::buffer::Buffer;
 use crate::clock::Clock;
 use crate::registry::SessionHandle;
 use crate::transport::Transport;
+use crate::worker::Worker;
 
 /// How long such a client is waited for; meanwhile its session can be killed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience<'a> {
-    pub handle: &'a SessionHandle,
-    pub clock: &'a Clock,
+    handle: &'a SessionHandle,
+    clock: &'a Clock,
     /// `limits.read_timeout`: silence, not the whole time.
-    pub limit: Duration,
+    limit: Duration,
 }
 
-impl Patience<'_> {
+impl<'a> Patience<'a> {
+    /// As the settings have it now.
+    pub(super) fn of(worker: &'a Worker, handle: &'a SessionHandle) -> Self {
+        Self { handle, clock: &worker.shared.clock, limit: worker.with_settings(|settings| settings.read_timeout) }
+    }
+
     /// Reads the next bytes; false once the client has been silent for too long.
     pub(super) async fn fill(self, client: &mut Transport, buffer: &mut Buffer) -> Result<bool, CloseReason> {
         let too_long = self.clock.sleep_until(Instant::now() + self.limit);

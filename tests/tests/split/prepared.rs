@@ -60,6 +60,20 @@ on_every_server! {
         assert_eq!(executions, [3, 0, 0]);
     }
 
+    /// B1, D2: COM_STMT_RESET of a statement that ran at a replica before is no way out of a transaction.
+    fn a_reset_inside_a_transaction_stays_there(stage) {
+        let mut session = Counted::new(stage, "split_reset");
+        let read = session.client.prepare("select a from t").id;
+        session.client.execute(read, &[]).expect_ok("execute");
+        session.client.run("begin");
+        session.client.run("insert into t values (77, 77)");
+        session.client.reset_statement(read).expect_ok("reset");
+        assert_eq!(session.client.run("select count(*) from t where id = 77").value(), "1");
+        session.client.run("rollback");
+        assert_eq!(session.client.run("select count(*) from t where id = 77").value(), "0");
+        assert!(session.is_free());
+    }
+
     /// B12, C3: a cursor belongs to its connection, and writes must be able to follow.
     fn a_cursor_is_the_primarys(stage) {
         let mut session = Counted::new(stage, "split_cursor");

@@ -8,7 +8,7 @@ use rolecall_protocol::{Capabilities, SequenceId};
 use rolecall_tests::raw::{Client, Compression, Kind};
 use rolecall_tests::{Proxy, ProxyOptions};
 
-use crate::ground::{Ending, SERVER_MAX_PACKET, Witness, ground, proxy, right};
+use crate::ground::{Ending, SERVER_MAX_PACKET, Witness, ground, proxy, right, server};
 
 fn compressed(proxy: &Proxy, compression: Compression) -> Client {
     let mut options = right();
@@ -146,6 +146,59 @@ fn f10_a_session_that_waits_in_the_middle_of_a_file_can_be_killed() {
     let ended = Instant::now();
     let _ = client.stream.take_until_close().expect("a close");
     assert!(ended.elapsed() < Duration::from_secs(10), "{:?}", ended.elapsed());
+}
+
+/// F10: data of a command that its server will not get any more is read to its end, and is no command of its own.
+#[test]
+fn f10_the_rest_of_a_long_command_whose_server_is_gone_is_not_read_as_commands() {
+    let server = server();
+    let limits = "{statement_buffer: 16KiB}".into();
+    let proxy = Proxy::start([&server], &ProxyOptions { limits, ..ProxyOptions::default() });
+    let mut client = proxy.login(&right());
+    client.run("create table long_ones (a longblob)");
+    // What looks like commands: `ping`, again and again. Its length is a multiple of theirs.
+    let blob = [1, 0, 0, 0, 0x0E].repeat(200_000);
+    let packet = rolecall_tests::middle_box::packet(0, &[b"\x03insert into long_ones values ('", &blob[..]].concat());
+    let half = packet.len() / 2;
+    client.send_raw(&packet[..half], true);
+    server.signal("KILL");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while std::net::TcpStream::connect(server.address()).is_ok() {
+        assert!(Instant::now() < deadline, "the server was killed");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    for part in packet[half..].chunks(50_000) {
+        client.send_raw(part, false);
+    }
+    client.sequence = SequenceId(1);
+    let reply = client.read_reply(Kind::Single);
+    assert_eq!(reply.packets.len(), 1, "{reply:?}");
+    assert_ne!(reply.code(), 0, "{reply:?}");
+    // One reply to the insert; the next one is the next command's.
+    client.send_query("select 1");
+    let next = client.read_reply(Kind::Result);
+    assert_ne!(next.code(), 0, "no server is there: {next:?}");
+    client.ping().expect_ok("ping");
+}
+
+/// F9: a reply that fills the proxy's buffer to the last byte leaves the socket marked as readable.
+#[test]
+fn f9_a_reply_that_fills_the_buffer_does_not_look_like_a_server_that_speaks_unasked() {
+    for tls in [false, true] {
+        let mut options = right();
+        options.tls = tls;
+        let mut client = ground().proxy.login(&options);
+        client.run("begin");
+        let reply_to = |client: &mut Client, length: usize| {
+            let reply = client.run(&format!("select repeat('x', {length}) from dual for update"));
+            reply.packets.iter().map(|packet| packet.payload.len() + 4).sum::<usize>()
+        };
+        let around = reply_to(&mut client, 10_000) - 10_000;
+        for total in 16 * 1024 - 24..=16 * 1024 + 24 {
+            assert_eq!(reply_to(&mut client, total - around), total);
+        }
+        client.run("commit");
+    }
 }
 
 #[test]

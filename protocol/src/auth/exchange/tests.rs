@@ -160,6 +160,39 @@ fn after_a_switch_the_password_is_covered_by_the_fresh_scramble() {
     assert_learnt(&step, &password("secret"));
 }
 
+/// sqlx 0.9 does so.
+#[test]
+fn after_a_switch_the_password_may_be_covered_by_the_greetings_scramble() {
+    let (mut exchange, _) = start(AuthPlugin::NativePassword, b"", Known::Nothing, PLAIN);
+    exchange.handle(&[1; 32], PLAIN, &MarkedKey).expect("well formed");
+    let step = exchange.handle(&encrypted(b"secret\0", &FIRST), PLAIN, &MarkedKey).expect("well formed");
+    assert_learnt(&step, &password("secret"));
+    let (mut exchange, _) = start(AuthPlugin::NativePassword, b"", Known::Nothing, PLAIN);
+    exchange.handle(&[1; 32], PLAIN, &MarkedKey).expect("well formed");
+    let step = exchange.handle(&encrypted(b"secret\0", &[0; 20]), PLAIN, &MarkedKey).expect("well formed");
+    assert!(matches!(step, AuthStep::Refuse(AuthFailure::WrongPassword)), "{step:?}");
+}
+
+/// Connector/J speaks one step only to a version 5.5.5-…; what is asked for does not tell which users are known.
+#[test]
+fn a_change_of_user_asks_for_what_the_greeting_named_first() {
+    let native = Some(AuthPlugin::NativePassword);
+    for known in [known("secret"), Known::Nothing] {
+        let is_known = matches!(known, Known::Credential(_));
+        let (mut exchange, step) = AuthExchange::switched(native, AuthPlugin::NativePassword, FRESH, known);
+        assert_sent(&step, &switch_request("mysql_native_password"));
+        let answer = native::respond(&native::hash(b"secret"), &FRESH);
+        let step = exchange.handle(&answer, PLAIN, &MarkedKey).expect("well formed");
+        if is_known {
+            assert_proven(&step, &password("secret"), None);
+        } else {
+            assert_sent(&step, &switch_request("caching_sha2_password"));
+        }
+    }
+    let (_, step) = AuthExchange::switched(native, AuthPlugin::CachingSha2Password, FRESH, known("secret"));
+    assert_sent(&step, &switch_request("caching_sha2_password"));
+}
+
 #[test]
 fn a_native_answer_that_fits_what_is_known_proves_it_at_once() {
     let hash = native::hash(b"secret");
@@ -239,7 +272,12 @@ fn a4_a_client_without_plugins_is_checked_natively_and_never_asked_more() {
 
 #[test]
 fn a26_a_change_of_user_always_gets_a_fresh_scramble() {
-    let (mut exchange, step) = AuthExchange::switched(Some(AuthPlugin::CachingSha2Password), FRESH, known("secret"));
+    let (mut exchange, step) = AuthExchange::switched(
+        Some(AuthPlugin::CachingSha2Password),
+        AuthPlugin::CachingSha2Password,
+        FRESH,
+        known("secret"),
+    );
     assert_sent(&step, &switch_request("caching_sha2_password"));
     let step = exchange.handle(&caching_sha2::respond(b"secret", &FRESH), PLAIN, &MarkedKey);
     assert_proven(&step.expect("well formed"), &password("secret"), Some(&[0x01, 0x03]));
