@@ -52,7 +52,18 @@ impl Session {
         let tied = self.state.tied_to().is_some();
         let unknown = may_have_changed_data(&job.statement, self.state.transaction().is_some());
         let link = match self.take_link(target).await {
-            Ok(mut link) => self.outgoing(&mut link, buffer, head, &job).await.map(|_| link),
+            Ok(mut link) => match self.outgoing(&mut link, buffer, head, &job).await {
+                Ok(None) => Ok(link),
+                // The types would have to be put into a packet whose length has been told. They are not told there now.
+                Ok(Some(_)) => {
+                    if let Some(statement) = link.statements.get_mut(&job.statement_id) {
+                        statement.types = 0;
+                    }
+                    self.put_back(link);
+                    Err(LinkError::Refused(types_left_out()))
+                }
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         };
         let mut link = match link {
@@ -129,6 +140,14 @@ impl Session {
         let bytes = self.local(passage.last().next()).err(err);
         self.send(&bytes).await
     }
+}
+
+fn types_left_out() -> ErrPacket {
+    ErrPacket::new(
+        ErrorCode::NOT_SUPPORTED_YET,
+        "Rolecall cannot send this long COM_STMT_EXECUTE to a server that has not seen its parameters' types: nothing was \
+         executed; bind them again with this execution, or raise limits.statement_buffer",
+    )
 }
 
 fn too_large() -> ErrPacket {

@@ -74,6 +74,22 @@ on_every_server! {
         assert!(session.is_free());
     }
 
+    /// D2, D9: types that another server was told must not be taken for told here, where the execution is too long to
+    /// put them in: an error, and the next short one brings them along.
+    fn a_long_execution_without_types_is_never_misread_by_another_server(stage) {
+        let mut session = Counted::new(stage, "split_long_types");
+        let id = session.client.prepare("select length(?), id from t where id = 1").id;
+        session.client.execute(id, &[Parameter::text("short")]).expect_ok("execute");
+        session.client.run("begin");
+        let long = [Parameter::text(vec![b'x'; 1 << 20])];
+        let error = session.client.execute_with(id, 0, &long, false).error().expect("an error");
+        assert_eq!(error.code, 1235, "{error}");
+        session.client.execute_with(id, 0, &[Parameter::text("seven c")], false).expect_ok("short");
+        session.client.execute_with(id, 0, &long, true).expect_ok("with types");
+        session.client.execute_with(id, 0, &long, false).expect_ok("which are known there now");
+        session.client.run("commit");
+    }
+
     /// B12, C3: a cursor belongs to its connection, and writes must be able to follow.
     fn a_cursor_is_the_primarys(stage) {
         let mut session = Counted::new(stage, "split_cursor");
