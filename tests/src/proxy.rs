@@ -144,6 +144,16 @@ impl Proxy {
         Memory { now: of("VmRSS:") * 1024, peak: of("VmHWM:") * 1024 }
     }
 
+    /// Begins its [`Memory::peak`] anew; its memory now.
+    ///
+    /// # Panics
+    /// Where the system does not allow that.
+    pub fn forget_peak(&self) -> u64 {
+        // 5: the peak resident set size (proc(5)).
+        std::fs::write(format!("/proc/{}/clear_refs", self.pid()), "5").expect("one's own process");
+        self.memory().now
+    }
+
     /// All of its log.
     #[must_use]
     pub fn log(&self) -> String {

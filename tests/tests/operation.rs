@@ -1,5 +1,7 @@
 //! The proxy as a process: its end, its limits, its memory, its configuration while it runs.
 
+#[path = "operation/constant.rs"]
+mod constant;
 #[path = "operation/front.rs"]
 mod front;
 #[path = "operation/limits.rs"]

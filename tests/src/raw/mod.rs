@@ -6,6 +6,7 @@ mod commands;
 mod compression;
 mod login;
 mod reply;
+mod skim;
 mod stream;
 mod tls;
 
@@ -13,5 +14,6 @@ pub use client::Client;
 pub use commands::{Attribute, Parameter, Prepared};
 pub use login::{Compression, LoginOptions};
 pub use reply::{Kind, Packet, Part, Reply};
+pub use skim::Skimmed;
 pub use stream::Stream;
 pub use tls::{any_certificate, encrypt_with_pem};

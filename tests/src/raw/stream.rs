@@ -164,6 +164,28 @@ impl Stream {
         Ok(Some(taken))
     }
 
+    /// Fills `bytes` whole, without keeping more than what a read gives. False: the peer closed before.
+    ///
+    /// # Errors
+    /// The system's, a time-out among them.
+    pub fn take_into(&mut self, bytes: &mut [u8]) -> io::Result<bool> {
+        let mut at = 0;
+        while at < bytes.len() {
+            if self.at == self.inbox.len() {
+                self.inbox.clear();
+                self.at = 0;
+                if !self.fill()? {
+                    return Ok(false);
+                }
+            }
+            let count = (bytes.len() - at).min(self.inbox.len() - self.at);
+            bytes[at..at + count].copy_from_slice(&self.inbox[self.at..self.at + count]);
+            at += count;
+            self.at += count;
+        }
+        Ok(true)
+    }
+
     /// Reads and forgets all bytes until the peer closes; gives them.
     ///
     /// # Errors
