@@ -9,6 +9,7 @@
 pub mod balance;
 pub mod catalogue;
 pub mod command;
+pub mod consistency;
 pub mod decide;
 pub mod health;
 pub mod refusal;

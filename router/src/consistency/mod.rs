@@ -1,0 +1,3 @@
+//! Reads that see what their session wrote and read before.
+
+pub mod gtid;
