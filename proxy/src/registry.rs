@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -46,7 +47,16 @@ pub struct SessionHandle {
     kills: AtomicU32,
     /// The session's task: the only one that ever waits here.
     task: AtomicWaker,
+    /// One of the states below.
+    attention: AtomicU8,
 }
+
+/// Nobody has waited yet: `task` is empty.
+const UNHEARD: u8 = 0;
+/// `task` holds the session's waker, which nobody has used: waiting again costs a look.
+const LISTENING: u8 = 1;
+/// Somebody woke the task, which empties `task`: from now on each wait fills it anew.
+const WOKEN: u8 = 2;
 
 /// Whether the process wants a session to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,6 +94,7 @@ impl SessionHandle {
             leave: AtomicU8::new(Leave::Not as u8),
             kills: AtomicU32::new(0),
             task: AtomicWaker::new(),
+            attention: AtomicU8::new(UNHEARD),
         }
     }
 
@@ -161,13 +172,13 @@ impl SessionHandle {
     /// The session must end.
     pub fn kill(&self) {
         self.killed.store(true, Ordering::SeqCst);
-        self.task.wake();
+        self.wake();
     }
 
     /// The process ends, and the session with it.
     pub fn call_up(&self, leave: Leave) {
         self.leave.fetch_max(leave as u8, Ordering::SeqCst);
-        self.task.wake();
+        self.wake();
     }
 
     /// Whether the session must end.
@@ -176,28 +187,65 @@ impl SessionHandle {
         self.killed.load(Ordering::SeqCst)
     }
 
-    /// Waits until the session must end. Cancel safe. Only the session's own task may wait.
-    pub async fn killed(&self) {
-        poll_fn(|cx| self.poll_until(cx, || self.is_killed().then_some(()))).await;
+    /// Waits until the session must end where it is. Cancel safe. Only the session's own task may wait.
+    pub async fn summoned(&self) -> Summons {
+        poll_fn(|cx| self.poll_summons(cx, false)).await
     }
 
     /// Ready once the session is called up. Only the session's own task may poll: the hot path of every statement, so
-    /// that it costs a look at two flags.
+    /// that it costs a look at three flags.
     pub fn poll_summons(&self, cx: &mut Context<'_>, at_safe_point: bool) -> Poll<Summons> {
-        let enough = if at_safe_point { Leave::AtSafePoint } else { Leave::Now } as u8;
-        self.poll_until(cx, || {
-            if self.is_killed() {
-                Some(Summons::Killed)
-            } else {
-                (self.leave.load(Ordering::SeqCst) >= enough).then_some(Summons::Draining)
-            }
-        })
+        let enough = if at_safe_point { Leave::AtSafePoint } else { Leave::Now };
+        self.poll_until(cx, || self.is_killed().then_some(Summons::Killed).or_else(|| self.is_called_up(enough)))
     }
 
-    /// Registered before the look, so that what comes between the two is not missed.
+    /// Runs `work`, which is dropped where it has to wait and the session must end: a client that stopped reading keeps
+    /// nothing. Only the session's own task may wait.
+    ///
+    /// # Errors
+    /// What the session was called up for.
+    pub async fn unless_summoned<T>(&self, work: impl Future<Output = T>) -> Result<T, Summons> {
+        let mut work = pin!(work);
+        poll_fn(|cx| match work.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Ok(done)),
+            Poll::Pending => self.poll_summons(cx, false).map(Err),
+        })
+        .await
+    }
+
+    /// The same for a wait for the server's answer to a statement, which ends early only with the process, or when KILL
+    /// could not be brought to the server: else the server's own words about it come.
+    ///
+    /// # Errors
+    /// What the session was called up for.
+    pub async fn unless_cut_off<T>(&self, work: impl Future<Output = T>) -> Result<T, Summons> {
+        let mut work = pin!(work);
+        poll_fn(|cx| match work.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Ok(done)),
+            Poll::Pending => self.poll_until(cx, || self.is_called_up(Leave::Now)).map(Err),
+        })
+        .await
+    }
+
+    fn is_called_up(&self, enough: Leave) -> Option<Summons> {
+        let called = self.leave.load(Ordering::SeqCst) >= enough as u8;
+        called.then(|| if self.is_killed() { Summons::Killed } else { Summons::Draining })
+    }
+
+    /// Registered before the look, so that what comes between the two is not missed. A task has one waker for all its
+    /// life: the one that stands there will do until somebody has used it.
     fn poll_until<T>(&self, cx: &mut Context<'_>, look: impl Fn() -> Option<T>) -> Poll<T> {
-        self.task.register(cx.waker());
+        if self.attention.load(Ordering::SeqCst) != LISTENING {
+            self.task.register(cx.waker());
+            let _ = self.attention.compare_exchange(UNHEARD, LISTENING, Ordering::SeqCst, Ordering::SeqCst);
+        }
         look().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// The state comes first: a task that still finds it as listening has a waker that is about to be used.
+    fn wake(&self) {
+        self.attention.store(WOKEN, Ordering::SeqCst);
+        self.task.wake();
     }
 }
 
@@ -208,7 +256,7 @@ pub struct KillGuard(Arc<SessionHandle>);
 impl Drop for KillGuard {
     fn drop(&mut self) {
         self.0.kills.fetch_sub(1, Ordering::SeqCst);
-        self.0.task.wake();
+        self.0.wake();
     }
 }
 

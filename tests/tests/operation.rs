@@ -2,6 +2,8 @@
 
 #[path = "operation/constant.rs"]
 mod constant;
+#[path = "operation/endings.rs"]
+mod endings;
 #[path = "operation/front.rs"]
 mod front;
 #[path = "operation/limits.rs"]

@@ -62,6 +62,7 @@ impl Session {
         match self.move_variables(&borrowed).await {
             Ok(()) => Ok(Ok(())),
             Err(LinkError::TieLost) => Err(CloseReason::ServerLost),
+            Err(LinkError::Ended(reason)) => Err(reason),
             Err(LinkError::Refused(err)) => {
                 self.borrowed = Some(borrowed);
                 Ok(Err(err))

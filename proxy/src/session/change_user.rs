@@ -1,5 +1,7 @@
 //! COM_CHANGE_USER and COM_RESET_CONNECTION.
 
+use std::sync::Arc;
+
 use rolecall_protocol::SequenceId;
 use rolecall_protocol::auth::{AuthExchange, AuthPlugin};
 use rolecall_protocol::error_code::ErrorCode;
@@ -7,6 +9,7 @@ use rolecall_protocol::handshake::ChangeUser;
 use rolecall_protocol::packet::HEADER_LENGTH;
 use rolecall_protocol::response::ErrPacket;
 use rolecall_router::session::SessionState;
+use rolecall_router::topology::ServerId;
 
 use super::{CloseReason, Session};
 use crate::backend::{Connection, Identity};
@@ -23,7 +26,15 @@ impl Session {
         let Ok(request) = request else {
             return self.send_error(&ErrPacket::new(ErrorCode::UNKNOWN_COM_ERROR, "Unknown command")).await;
         };
-        match self.log_in_again(buffer, &request).await {
+        let (handle, shared) = (Arc::clone(&self.handle), Arc::clone(&self.worker.shared));
+        let limit = self.worker.with_settings(|settings| settings.handshake_timeout);
+        let login = shared.clock.timeout(limit, self.log_in_again(buffer, &request));
+        let Ok(outcome) = handle.unless_summoned(login).await? else {
+            let err = ErrPacket::new(ErrorCode::NET_READ_INTERRUPTED, "Got timeout reading communication packets");
+            let _ = self.send_error(&err).await;
+            return Err(CloseReason::ClientBroke);
+        };
+        match outcome {
             Ok((identity, connection, sequence)) => {
                 self.start_over(identity, connection);
                 let ok = self.local(sequence).ok();
@@ -43,7 +54,7 @@ impl Session {
         buffer: &mut Buffer,
         request: &ChangeUser,
     ) -> Result<(Identity, Option<Connection>, SequenceId), (LoginEnd, SequenceId)> {
-        let shared = std::sync::Arc::clone(&self.worker.shared);
+        let shared = Arc::clone(&self.worker.shared);
         let fresh = shared.scramble().map_err(|_| (LoginEnd::NoRandomness, SequenceId(1)))?;
         let plugin = request.plugin.as_deref().and_then(AuthPlugin::from_name);
         let greeted = shared.topology.load().offer.as_ref().map_or(AuthPlugin::CachingSha2Password, first_plugin);
@@ -89,12 +100,23 @@ impl Session {
     /// COM_RESET_CONNECTION: every server connection is given up, which rolls back, unlocks and drops what it held; the
     /// session goes on with fresh ones, reset as the server would.
     pub(super) async fn reset_connection(&mut self) -> Result<(), CloseReason> {
+        // One that is under way must not hit the reset.
+        self.handle.kills_over().await;
         let lexing = self.worker.baseline_lexing(&self.identity);
         let tracked_by_client = self.state.tracking().own;
         let tied = self.state.tied_to();
         self.state.reset(lexing);
         self.prepared.clear();
         self.borrowed = None;
+        let handle = Arc::clone(&self.handle);
+        handle.unless_summoned(self.reset_links(tied, tracked_by_client)).await?;
+        self.publish_links();
+        self.handle.set_pins(self.state.pins());
+        let ok = self.local(SequenceId(1)).ok();
+        self.send(&ok).await
+    }
+
+    async fn reset_links(&mut self, tied: Option<ServerId>, tracked_by_client: bool) {
         let mut links = std::mem::take(&mut self.links);
         links.sort_by_key(|link| Some(link.server.id) != tied);
         // One connection is kept and reset: its OK is the proof that nothing of the session is left at that server.
@@ -113,9 +135,5 @@ impl Session {
             }
         }
         self.links.extend(kept);
-        self.publish_links();
-        self.handle.set_pins(self.state.pins());
-        let ok = self.local(SequenceId(1)).ok();
-        self.send(&ok).await
     }
 }

@@ -7,6 +7,7 @@ use rolecall_protocol::response::ErrPacket;
 
 use super::Session;
 use crate::buffer::Buffer;
+use crate::registry::Summons;
 
 /// Why a session ended; travels unchanged into logs and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,6 +49,15 @@ impl CloseReason {
             Self::ServerRefused => "server_refused",
             Self::ChangeUserRefused => "change_user_refused",
             Self::ReplicationEnded => "replication_ended",
+        }
+    }
+}
+
+impl From<Summons> for CloseReason {
+    fn from(summons: Summons) -> Self {
+        match summons {
+            Summons::Killed => Self::Killed,
+            Summons::Draining => Self::Drained,
         }
     }
 }

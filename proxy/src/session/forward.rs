@@ -17,10 +17,10 @@ use super::dispatch::Job;
 use super::local_file::send_file;
 use super::patience::Patience;
 use super::relay::{Outcome, Relay, Step};
-use super::{CloseReason, Session};
+use super::{CloseReason, Session, write_to_client};
 use crate::backend::Connection;
 use crate::buffer::Buffer;
-use crate::registry::Link;
+use crate::registry::{Link, SessionHandle};
 use crate::topology::ServerError;
 use crate::transport::Transport;
 
@@ -77,21 +77,25 @@ impl Session {
         own: Option<Vec<u8>>,
         job: &Job,
     ) -> Result<Exchanged, CloseReason> {
-        self.begin(&link).await;
+        self.begin(&link);
         link.transport.new_exchange();
         let bytes = own.as_deref().unwrap_or(&buffer.filled()[..taken]);
-        if link.transport.write_all(bytes).await.is_err() {
+        let written = match self.handle.unless_summoned(link.transport.write_all(bytes)).await {
+            Ok(written) => written,
+            Err(summons) => {
+                self.abandon(link);
+                return Err(summons.into());
+            }
+        };
+        if written.is_err() {
             // It may have said why it hung up: what it sent is read below, and the end is found there.
             tracing::debug!(server = %link.server.name, "writing a command failed");
         }
         self.receive(link, buffer, taken, job, SequenceId(0)).await
     }
 
-    /// A statement is about to run on `link`; a KILL aimed at the one before it must be over (trap H4).
-    pub(super) async fn begin(&self, link: &Connection) {
-        if self.handle.is_being_killed() {
-            self.handle.kills_over().await;
-        }
+    /// A statement is about to run on `link`, which [`Self::take_link`] gave: KILL reaches it from now on.
+    pub(super) fn begin(&self, link: &Connection) {
         self.handle.begin(Link { server: link.server.id, thread_id: link.thread_id });
     }
 
@@ -157,7 +161,7 @@ impl Session {
         let mut reply = Buffer::borrow();
         let mut reached = false;
         loop {
-            match arrive(client, transport, &mut reply, buffer, taken).await {
+            match self.handle.unless_cut_off(arrive(client, transport, &mut reply, buffer, taken)).await? {
                 Arrived::Bytes => {}
                 Arrived::ClientGone => return Err(CloseReason::ClientGone),
                 Arrived::ServerLost => return Ok(lost(&relay, reached, first, &reply)),
@@ -178,7 +182,7 @@ impl Session {
                 }
                 self.worker.shared.topology.report(server.id, ServerError::RefusesWrites);
             }
-            reached |= write_step(client, &mut relay, &mut reply).await?;
+            reached |= write_step(client, &self.handle, &mut relay, &mut reply).await?;
             match step {
                 Step::More => {
                     if full {
@@ -224,16 +228,21 @@ impl Session {
 }
 
 /// Writes what a step let pass; says whether there was anything.
-async fn write_step(client: &mut Transport, relay: &mut Relay<'_>, reply: &mut Buffer) -> Result<bool, CloseReason> {
+async fn write_step(
+    client: &mut Transport,
+    handle: &SessionHandle,
+    relay: &mut Relay<'_>,
+    reply: &mut Buffer,
+) -> Result<bool, CloseReason> {
     let passing = relay.passing;
     if relay.out.is_empty() {
         if passing == 0 {
             return Ok(false);
         }
-        client.write_all(&reply.filled()[..passing]).await.map_err(|_| CloseReason::ClientGone)?;
+        write_to_client(client, handle, &reply.filled()[..passing]).await?;
     } else {
         relay.out.extend_from_slice(&reply.filled()[..passing]);
-        client.write_all(&relay.out).await.map_err(|_| CloseReason::ClientGone)?;
+        write_to_client(client, handle, &relay.out).await?;
     }
     reply.consume(passing);
     Ok(true)

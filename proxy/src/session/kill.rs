@@ -15,7 +15,7 @@ use super::dispatch::Job;
 use super::{CloseReason, Session};
 use crate::backend::{Connection, Identity};
 use crate::buffer::Buffer;
-use crate::registry::{Link, SessionHandle};
+use crate::registry::{Leave, Link, SessionHandle};
 use crate::shared::Shared;
 
 /// A KILL of the proxy's own takes at most this long.
@@ -90,8 +90,12 @@ impl Session {
             victim.kill();
         }
         if let Some((link, guard)) = victim.begin_kill() {
-            kill_at_server(&self.worker.shared, &self.identity, link, query_only).await;
+            let arrived = kill_at_server(&self.worker.shared, &self.identity, link, query_only).await;
             drop(guard);
+            if !arrived && !query_only {
+                // The server will not end what runs there, but the session ends.
+                victim.call_up(Leave::Now);
+            }
         }
         if Arc::ptr_eq(&victim, &self.handle) && !query_only {
             let err = ErrPacket::new(ErrorCode::QUERY_INTERRUPTED, "Query execution was interrupted");
@@ -109,9 +113,10 @@ impl Session {
         let identity = self.identity.clone();
         let lost = Link { server: link.server.id, thread_id: link.thread_id };
         self.forget(&self.handle, lost);
+        let counted = self.worker.count_kill();
         tokio::task::spawn_local(async move {
             kill_at_server(&shared, &identity, lost, false).await;
-            drop(link);
+            drop((link, counted));
         });
     }
 
@@ -121,9 +126,9 @@ impl Session {
 }
 
 /// Runs KILL on a connection of its own, as the session's user: any account may kill its own threads. When it cannot, the
-/// orphan ends by itself when it writes to its closed connection.
-async fn kill_at_server(shared: &Shared, identity: &Identity, link: Link, query_only: bool) {
-    let Some(server) = shared.topology.load().server(link.server).cloned() else { return };
+/// orphan ends by itself when it writes to its closed connection. Says whether the server did it.
+async fn kill_at_server(shared: &Shared, identity: &Identity, link: Link, query_only: bool) -> bool {
+    let Some(server) = shared.topology.load().server(link.server).cloned() else { return false };
     let identity = Identity { schema: Vec::new(), ..identity.clone() };
     let sql = format!("KILL {}{}", if query_only { "QUERY " } else { "" }, link.thread_id);
     let attempt = async {
@@ -133,8 +138,9 @@ async fn kill_at_server(shared: &Shared, identity: &Identity, link: Link, query_
         }
     };
     match shared.clock.timeout(KILL_TIMEOUT, attempt).await {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => return true,
         Ok(Err(error)) => tracing::debug!(server = %server.name, thread = link.thread_id, %error, "KILL failed"),
         Err(_) => tracing::warn!(server = %server.name, thread = link.thread_id, "KILL took too long"),
     }
+    false
 }

@@ -29,6 +29,8 @@ pub(super) enum LinkError {
     TieLost,
     /// The server cannot be reached. Nothing was executed.
     Unreachable(String),
+    /// The session must end. Nothing was executed.
+    Ended(CloseReason),
 }
 
 /// No server may take a statement.
@@ -144,7 +146,7 @@ impl Session {
         tokio::select! {
             () = self.worker.shared.topology.newer_than(generation) => Ok(true),
             () = self.worker.shared.clock.sleep_until(until) => Ok(pause.is_some() && until < deadline),
-            () = handle.killed() => Err(CloseReason::Killed),
+            summons = handle.summoned() => Err(summons.into()),
             read = self.client.fill(buffer) => match read {
                 Ok(0) | Err(_) => Err(CloseReason::ClientGone),
                 // Pipelined commands; they are served in their turn.
@@ -163,12 +165,16 @@ impl Session {
         self.wait(hold, generation, Some(UNREACHABLE_PAUSE), buffer).await
     }
 
-    /// The session's connection to `target`, up to date; the caller puts it back after a clean exchange.
+    /// The session's connection to `target`, up to date; the caller puts it back after a clean exchange. A KILL aimed at
+    /// the statement before must be over: it must hit neither the next one (trap H4) nor what goes in front of that.
     pub(super) async fn take_link(&mut self, target: ServerId) -> Result<Box<Connection>, LinkError> {
+        if self.handle.is_being_killed() {
+            self.handle.kills_over().await;
+        }
         match self.take_ready_link(target) {
             Some(link) => Ok(link),
             // Boxed: the usual statement does not pay for connecting.
-            None => Box::pin(self.make_ready(target)).await,
+            None => Box::pin(self.make_ready_unless_summoned(target)).await,
         }
     }
 
@@ -178,6 +184,15 @@ impl Session {
         let link = &mut self.links[at];
         let is_ready = link.is_tracked && link.view.revision == self.state.revision() && !link.is_stale();
         is_ready.then(|| self.links.swap_remove(at))
+    }
+
+    /// A server that takes its time with what goes in front of a statement does not keep a session that must end.
+    async fn make_ready_unless_summoned(&mut self, target: ServerId) -> Result<Box<Connection>, LinkError> {
+        let handle = Arc::clone(&self.handle);
+        match handle.unless_summoned(self.make_ready(target)).await {
+            Ok(made) => made,
+            Err(summons) => Err(LinkError::Ended(summons.into())),
+        }
     }
 
     async fn make_ready(&mut self, target: ServerId) -> Result<Box<Connection>, LinkError> {

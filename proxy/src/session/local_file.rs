@@ -28,7 +28,7 @@ pub(super) async fn send_file(
         let ready = passage.pass(file.filled_mut()).map_err(|_| CloseReason::ClientBroke)?;
         // A server that ended early has said why: what follows of the file is read and dropped.
         if ready > 0 && !server_lost {
-            server_lost = server.write_all(&file.filled()[..ready]).await.is_err();
+            server_lost = !patience.write(server, &file.filled()[..ready]).await?;
         }
         file.consume(ready);
         if passage.is_done() {

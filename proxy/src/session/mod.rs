@@ -177,7 +177,7 @@ impl Session {
     }
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), CloseReason> {
-        self.client.write_all(bytes).await.map_err(|_| CloseReason::ClientGone)
+        write_to_client(&mut self.client, &self.handle, bytes).await
     }
 
     /// Answers a command with an error of the proxy's own.
@@ -191,4 +191,9 @@ impl Session {
         let links = self.links.iter().map(|link| Link { server: link.server.id, thread_id: link.thread_id }).collect();
         self.handle.set_links(links);
     }
+}
+
+/// A client that has stopped reading is waited for until the session must end.
+async fn write_to_client(client: &mut Transport, handle: &SessionHandle, bytes: &[u8]) -> Result<(), CloseReason> {
+    handle.unless_summoned(client.write_all(bytes)).await?.map_err(|_| CloseReason::ClientGone)
 }

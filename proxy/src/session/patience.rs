@@ -26,6 +26,11 @@ impl<'a> Patience<'a> {
         Self { handle, clock: &worker.shared.clock, limit: worker.with_settings(|settings| settings.read_timeout) }
     }
 
+    /// Writes to a server, as long as the session need not end.
+    pub(super) async fn write(self, server: &mut Transport, bytes: &[u8]) -> Result<bool, CloseReason> {
+        Ok(self.handle.unless_summoned(server.write_all(bytes)).await?.is_ok())
+    }
+
     /// Reads the next bytes; false once the client has been silent for too long.
     pub(super) async fn fill(self, client: &mut Transport, buffer: &mut Buffer) -> Result<bool, CloseReason> {
         let too_long = self.clock.sleep_until(Instant::now() + self.limit);
@@ -36,7 +41,7 @@ impl<'a> Patience<'a> {
                 Ok(0) | Err(_) => Err(CloseReason::ClientGone),
                 Ok(_) => Ok(true),
             },
-            () = self.handle.killed() => Err(CloseReason::Killed),
+            summons = self.handle.summoned() => Err(summons.into()),
             () = too_long => Ok(false),
         }
     }

@@ -161,6 +161,7 @@ impl Session {
             Err(error) => error,
         };
         match failed {
+            LinkError::Ended(reason) => return Err(reason),
             LinkError::Refused(err) => self.send_error(&err).await?,
             LinkError::TieLost => {
                 self.state.lost(target);

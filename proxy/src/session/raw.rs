@@ -30,6 +30,7 @@ impl Session {
         let mut link = match self.take_link(target).await {
             Ok(link) => link,
             Err(LinkError::TieLost) => return Err(CloseReason::ServerLost),
+            Err(LinkError::Ended(reason)) => return Err(reason),
             Err(LinkError::Refused(err)) => {
                 buffer.consume(taken);
                 return self.send_error(&err).await;
@@ -45,17 +46,18 @@ impl Session {
         let mut down = Buffer::borrow();
         loop {
             if !buffer.is_empty() {
-                link.transport.write_all(buffer.filled()).await.map_err(|_| CloseReason::ReplicationEnded)?;
+                let written = self.handle.unless_summoned(link.transport.write_all(buffer.filled())).await?;
+                written.map_err(|_| CloseReason::ReplicationEnded)?;
                 buffer.consume(buffer.len());
             }
             if !down.is_empty() {
-                self.client.write_all(down.filled()).await.map_err(|_| CloseReason::ClientGone)?;
+                self.send(down.filled()).await?;
                 down.consume(down.len());
             }
             let ended = tokio::select! {
                 read = link.transport.fill(&mut down) => !matches!(read, Ok(count) if count > 0),
                 read = self.client.fill(buffer) => !matches!(read, Ok(count) if count > 0),
-                () = self.handle.killed() => true,
+                summons = self.handle.summoned() => return Err(summons.into()),
             };
             if ended {
                 return Err(CloseReason::ReplicationEnded);

@@ -71,8 +71,9 @@ impl Session {
             Err(LinkError::Refused(err)) => return self.refuse_long(buffer, &err).await,
             Err(LinkError::Unreachable(reason)) => return self.refuse_long(buffer, &unreachable(&reason)).await,
             Err(LinkError::TieLost) => return Err(CloseReason::ServerLost),
+            Err(LinkError::Ended(reason)) => return Err(reason),
         };
-        self.begin(&link).await;
+        self.begin(&link);
         link.transport.new_exchange();
         let mut passage = Passage::new(PassageEnd::LastPart, SequenceId(0), 0);
         let sent = self.pass_on(buffer, &mut passage, Some(&mut link)).await?;
@@ -108,7 +109,8 @@ impl Session {
             }
             if sent && let Some(link) = &mut link {
                 // After a failure the rest is read all the same: what follows must be the next command, not this one's data.
-                sent = link.transport.write_all(&buffer.filled()[..ready]).await.is_ok();
+                let written = self.handle.unless_summoned(link.transport.write_all(&buffer.filled()[..ready])).await?;
+                sent = written.is_ok();
             }
             buffer.consume(ready);
             if passage.is_done() {

@@ -150,11 +150,15 @@ impl Transport {
         }
     }
 
-    /// Ends the stream politely.
+    /// Ends the stream politely, as far as its peer takes the words at once: one that has stopped reading is not waited for.
     pub async fn close(mut self) {
         if let Some(tls) = &mut self.tls {
             tls.say_goodbye();
-            let _ = poll_fn(|cx| tls.poll_flush(&mut self.stream, cx)).await;
+            poll_fn(|cx| {
+                let _at_once = tls.poll_flush(&mut self.stream, cx);
+                Poll::Ready(())
+            })
+            .await;
         }
         let _ = poll_fn(|cx| self.stream.poll_shutdown(cx)).await;
     }

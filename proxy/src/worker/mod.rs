@@ -10,6 +10,7 @@ use arc_swap::Guard;
 use rolecall_router::catalogue::Catalogue;
 use rolecall_router::sql::{ClientCharset, Lexing, SqlMode};
 use rolecall_router::topology::Topology;
+use tokio::sync::watch;
 
 use crate::backend::Identity;
 use crate::metrics::WorkerMetrics;
@@ -30,6 +31,8 @@ pub struct Worker {
     topology: Snapshot<Topology>,
     catalogue: Snapshot<Catalogue>,
     rotation: Cell<u32>,
+    /// Each KILL under way holds a receiver.
+    kills: watch::Sender<()>,
 }
 
 impl Worker {
@@ -43,6 +46,7 @@ impl Worker {
             shared,
             metrics,
             rotation: Cell::new(0),
+            kills: watch::Sender::default(),
         }
     }
 
@@ -73,6 +77,17 @@ impl Worker {
         let rotation = self.rotation.get();
         self.rotation.set(rotation.wrapping_add(1));
         rotation
+    }
+
+    /// Keeps [`Self::kills_over`] waiting as long as it lives.
+    #[must_use]
+    pub fn count_kill(&self) -> watch::Receiver<()> {
+        self.kills.subscribe()
+    }
+
+    /// Waits for the end of the KILLs that sessions which are gone have left behind.
+    pub async fn kills_over(&self) {
+        self.kills.closed().await;
     }
 
     /// How a fresh session of this identity is lexed.

@@ -1,5 +1,6 @@
 //! A worker's thread: takes accepted sockets, runs their sessions, drains at the end.
 
+use std::cell::Cell;
 use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -31,6 +32,8 @@ use crate::transport::Transport;
 const BACKLOG: usize = 1024;
 /// What idle sessions have, at the end of the process, to tell their clients.
 const LAST_WORDS: Duration = Duration::from_millis(200);
+/// What the KILLs of statements that were cut off may take at the end of the process.
+const LAST_KILLS: Duration = Duration::from_secs(2);
 
 /// An accepted socket on its way to a worker. It is still registered with nobody's runtime.
 #[derive(Debug)]
@@ -132,20 +135,26 @@ async fn serve(worker: Rc<Worker>, mut assignments: mpsc::Receiver<Assignment>, 
         }
     }
     worker.shared.sessions.call_up(Leave::AtSafePoint);
+    let cut_off = Cell::new(0);
     let out_of_time = async {
         // An error means that the process' own part is gone, which ends sessions as well.
         let _ = phase.wait_for(|phase| *phase == Phase::Ending).await;
+        cut_off.set(count.load(Ordering::Relaxed));
         worker.shared.sessions.call_up(Leave::Now);
         worker.shared.clock.sleep_until(Instant::now() + LAST_WORDS).await;
     };
     let all_ended = async { while sessions.join_next().await.is_some() {} };
-    let cut_off = tokio::select! {
+    tokio::select! {
         biased;
-        () = all_ended => false,
-        () = out_of_time => true,
-    };
-    if cut_off {
-        tracing::warn!(left = sessions.len(), "sessions that did not end before the shutdown deadline are cut off");
+        () = all_ended => {}
+        () = out_of_time => {}
+    }
+    if cut_off.get() > 0 {
+        tracing::warn!(left = cut_off.get(), "sessions that did not end before the shutdown deadline are cut off");
+    }
+    // What sessions left running at servers does not outlive the process: there, nobody would notice for long.
+    if worker.shared.clock.timeout(LAST_KILLS, worker.kills_over()).await.is_err() {
+        tracing::warn!("statements that were cut off may still run at their servers: KILL took too long");
     }
 }
 
