@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use rolecall_protocol::SequenceId;
 use rolecall_protocol::packet::put_packet;
 use rolecall_tests::raw::{Client, Kind, Parameter};
-use rolecall_tests::{Proxy, ProxyOptions};
+use rolecall_tests::{Proxy, ProxyOptions, short_or_full, tell};
 
-use crate::ground::{SERVER_MAX_PACKET, Witness, ground, proxy, right};
+use crate::ground::{Witness, ground, proxy, right};
 
 /// A proxy that reads statements whole up to what the server takes, so that each is classified.
 fn reader() -> Proxy {
@@ -71,27 +71,63 @@ fn large_literals_stream_through_bounded_memory() {
     witness.goes_on();
 }
 
+/// Sends so many bytes of parameter data, a MiB at a time.
+fn send_long_data(client: &mut Client, statement: u32, bytes: u64) {
+    let mut command = Vec::new();
+    let part = [&[0x18][..], &statement.to_le_bytes(), &[0, 0], &[b'x'; 1 << 20]].concat();
+    put_packet(&mut command, &mut SequenceId(0), &part);
+    for _ in 0..bytes >> 20 {
+        client.send_raw(&command, true);
+    }
+}
+
 #[test]
-fn long_data_without_an_end_is_cut_at_the_servers_limit() {
+fn long_data_of_10_gib_is_cut_at_the_servers_limit_in_constant_memory() {
+    let bytes = short_or_full(512 << 20, 10 << 30);
     let proxy = proxy();
     let mut witness = Witness::new(&proxy);
     let mut client = proxy.login(&right());
     let statement = client.prepare("select length(?)").id;
-    let part = vec![b'x'; 1 << 20];
-    client.send_long_data(statement, 0, &part);
     let value = Parameter { kind: 0xFC, flags: 0, value: Some(Vec::new()) };
+    send_long_data(&mut client, statement, 1 << 20);
     client.execute(statement, std::slice::from_ref(&value)).expect_ok("what is within the limit");
-    let before = proxy.memory().now;
-    for _ in 0..3 * (SERVER_MAX_PACKET >> 20) {
-        client.send_long_data(statement, 0, &part);
+    for (what, statement) in [("a statement's", statement), ("no statement's", 4711)] {
+        let before = proxy.forget_peak();
+        send_long_data(&mut client, statement, bytes);
+        // Nothing is said until the execution.
+        let error = client.execute(statement, std::slice::from_ref(&value)).error().expect("an error");
+        let grown = proxy.memory().peak.saturating_sub(before);
+        tell(&format!("{what} long data: {} MiB sent, {} KiB more memory at the peak", bytes >> 20, grown >> 10));
+        if statement == 4711 {
+            assert_eq!(error.code, 1243, "{error}");
+        } else {
+            assert!(String::from_utf8_lossy(&error.message).contains("max_allowed_packet"), "{error}");
+        }
+        assert!(grown < 2 << 20, "{what}: {grown} bytes");
+        witness.goes_on();
     }
-    // Nothing is said until the execution.
-    let reply = client.execute(statement, std::slice::from_ref(&value));
-    let error = reply.error().expect("over max_allowed_packet");
-    assert!(String::from_utf8_lossy(&error.message).contains("max_allowed_packet"), "{error}");
-    let grown = proxy.memory().now.saturating_sub(before);
-    assert!(grown < 16 << 20, "{grown} bytes");
     assert_eq!(client.run("select 1").value(), "1");
+}
+
+#[test]
+fn long_data_in_one_packet_beyond_the_servers_limit_is_refused_in_constant_memory() {
+    let proxy = proxy();
+    let mut witness = Witness::new(&proxy);
+    let mut client = proxy.login(&right());
+    let statement = client.prepare("select length(?)").id;
+    let value = Parameter { kind: 0xFC, flags: 0, value: Some(Vec::new()) };
+    let mut command = Vec::new();
+    let part = [&[0x18][..], &statement.to_le_bytes(), &[0, 0], &vec![b'x'; 256 << 20]].concat();
+    put_packet(&mut command, &mut SequenceId(0), &part);
+    let before = proxy.forget_peak();
+    client.send_raw(&command, true);
+    let reply = client.execute(statement, std::slice::from_ref(&value));
+    let grown = proxy.memory().peak.saturating_sub(before);
+    tell(&format!("long data in one packet: 256 MiB sent, {} KiB more memory at the peak", grown >> 10));
+    // The server ends the connection; here what had been sent before is lost with it, and that is said.
+    let error = reply.error().expect("an error");
+    assert!(String::from_utf8_lossy(&error.message).contains("lost the server"), "{error}");
+    assert!(grown < 2 << 20, "{grown} bytes");
     witness.goes_on();
 }
 
