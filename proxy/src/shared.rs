@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use crate::accounts::Accounts;
 use crate::admission::Admission;
 use crate::backend::Connector;
+use crate::client::Refusals;
 use crate::clock::Clock;
 use crate::crypto::OwnKey;
 use crate::net::Liveness;
@@ -87,6 +88,8 @@ pub struct Shared {
     pub sessions: Arc<Sessions>,
     /// Limits on connections that have not logged in.
     pub admission: Admission,
+    /// What the log says of refused logins.
+    pub refusals: Refusals,
     /// What may change while the process runs.
     pub settings: Arc<ArcSwap<Settings>>,
     /// Where the process is in its life.

@@ -30,3 +30,5 @@ mod tls;
 mod truncated;
 #[path = "threats/unreachable.rs"]
 mod unreachable;
+#[path = "threats/wrong_logins.rs"]
+mod wrong_logins;

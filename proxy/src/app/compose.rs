@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::accounts::Accounts;
 use crate::admission::{Admission, Limits};
 use crate::backend::Connector;
+use crate::client::Refusals;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::crypto::OwnKey;
@@ -50,6 +51,7 @@ pub(super) fn shared(config: &Config, phase: watch::Receiver<Phase>) -> anyhow::
         own_key: OwnKey::generate().ok().context("generating an RSA key")?,
         sessions: Arc::new(Sessions::default()),
         admission: Admission::new(limits(config)),
+        refusals: Refusals::default(),
         settings: Arc::new(ArcSwap::from_pointee(settings(config))),
         phase,
     };

@@ -1,6 +1,7 @@
 //! COM_CHANGE_USER and COM_RESET_CONNECTION.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rolecall_protocol::SequenceId;
 use rolecall_protocol::auth::{AuthExchange, AuthPlugin};
@@ -10,12 +11,17 @@ use rolecall_protocol::packet::HEADER_LENGTH;
 use rolecall_protocol::response::ErrPacket;
 use rolecall_router::session::SessionState;
 use rolecall_router::topology::ServerId;
+use tokio::time::Instant;
 
 use super::{CloseReason, Session};
 use crate::backend::{Connection, Identity};
 use crate::buffer::Buffer;
 use crate::client::{Claim, LoginEnd, authenticate, first_plugin, prove};
 use crate::exchange::Exchange;
+use crate::metrics::LoginOutcome;
+
+/// How long the answer to a wrong password takes.
+const WRONG_GUESS: Duration = Duration::from_secs(1);
 
 impl Session {
     /// COM_CHANGE_USER: a login on an open connection; a refusal closes it, as at the server.
@@ -41,12 +47,30 @@ impl Session {
                 self.send(&ok).await
             }
             Err((LoginEnd::Refused(err), sequence)) => {
+                self.make_guessing_slow(&err).await;
                 let bytes = self.local(sequence).err(&err);
                 let _ = self.send(&bytes).await;
                 Err(CloseReason::ChangeUserRefused)
             }
             Err((LoginEnd::Leg(_) | LoginEnd::NoRandomness, _)) => Err(CloseReason::ClientBroke),
         }
+    }
+
+    /// A session may not guess passwords faster than by new connections, whose number is bounded: a wrong answer is
+    /// answered late, as in MariaDB (CVE-2012-5627). What the session holds is let go of first: it ends in any case.
+    async fn make_guessing_slow(&mut self, err: &ErrPacket) {
+        self.worker.metrics.logins.increment(LoginOutcome::Refused);
+        self.worker.shared.refusals.note(self.handle.peer, &LoginEnd::Refused(err.clone()));
+        if err.code != ErrorCode::ACCESS_DENIED.code {
+            return;
+        }
+        for link in std::mem::take(&mut self.links) {
+            link.transport.close().await;
+        }
+        self.publish_links();
+        let late = self.worker.shared.clock.sleep_until(Instant::now() + WRONG_GUESS);
+        // Whoever ends the session meanwhile ends it with this answer.
+        let _ = self.handle.unless_summoned(late).await;
     }
 
     async fn log_in_again(

@@ -211,7 +211,7 @@ async fn connection_phase(
                 tracing::debug!(peer = ?listed.handle.peer, %error, "login ended");
             } else {
                 worker.metrics.logins.increment(LoginOutcome::Refused);
-                tracing::info!(peer = ?listed.handle.peer, %error, "login refused");
+                worker.shared.refusals.note(listed.handle.peer, &error);
             }
             None
         }

@@ -141,41 +141,47 @@ fn a6_a_name_that_servers_would_cut_to_somebody_elses_is_nobodys() {
     }
 }
 
+/// One wrong guess by COM_CHANGE_USER; the scrambles that were seen.
+fn guess_by_change(ground: &Ground, number: u8) -> [Vec<u8>; 2] {
+    let mut client = ground.proxy.login(&right());
+    let scramble = client.greeting.as_ref().expect("read").scramble;
+    // The right answer to the scramble of the login: replayed, it does not count.
+    let change = ChangeUser {
+        user: USER.into(),
+        auth_response: if number.is_multiple_of(2) {
+            caching_sha2::respond(PASSWORD.as_bytes(), &scramble).to_vec().into()
+        } else {
+            native::respond(&native::hash(PASSWORD.as_bytes()), &scramble).to_vec().into()
+        },
+        database: Vec::new(),
+        collation: Some(45),
+        plugin: Some(b"caching_sha2_password".to_vec()),
+        attributes: Vec::new(),
+    };
+    client.send_command("change user", &change.encode(client.capabilities));
+    let question = client.read_packet().expect("a question").payload;
+    let switch = AuthSwitchRequest::decode(&question).expect("a new scramble");
+    let fresh = switch.data[..20].to_vec();
+    client.send_packet(&[number; 32]);
+    assert_eq!(client.read_packet().expect("a question").payload, [1, 4]);
+    client.send_packet(&[2]);
+    client.read_packet().expect("a key");
+    client.send_packet(&vec![number; 256]);
+    // One wrong guess: error 1045 and the end of the connection, so that each costs a whole new login.
+    let ending = Ending::without_waiting(&mut client);
+    assert_eq!(ending.expect_refusal("a guess").code, 1045);
+    [scramble.to_vec(), fresh]
+}
+
 #[test]
 fn a26_change_of_user_is_no_quick_way_to_guess() {
     for ground in grounds() {
-        let mut scrambles = HashSet::new();
-        for number in 0..100 {
-            let mut client = ground.proxy.login(&right());
-            let scramble = client.greeting.as_ref().expect("read").scramble;
-            scrambles.insert(scramble.to_vec());
-            // The right answer to the scramble of the login: replayed, it does not count.
-            let change = ChangeUser {
-                user: USER.into(),
-                auth_response: if number % 2 == 0 {
-                    caching_sha2::respond(PASSWORD.as_bytes(), &scramble).to_vec().into()
-                } else {
-                    native::respond(&native::hash(PASSWORD.as_bytes()), &scramble).to_vec().into()
-                },
-                database: Vec::new(),
-                collation: Some(45),
-                plugin: Some(b"caching_sha2_password".to_vec()),
-                attributes: Vec::new(),
-            };
-            client.send_command("change user", &change.encode(client.capabilities));
-            let question = client.read_packet().expect("a question").payload;
-            let switch = AuthSwitchRequest::decode(&question).expect("a new scramble");
-            scrambles.insert(switch.data[..20].to_vec());
-            client.send_packet(&[number; 32]);
-            assert_eq!(client.read_packet().expect("a question").payload, [1, 4]);
-            client.send_packet(&[2]);
-            client.read_packet().expect("a key");
-            client.send_packet(&vec![number; 256]);
-            // One wrong guess: error 1045 and the end of the connection, so that each costs a whole new login.
-            let ending = Ending::without_waiting(&mut client);
-            assert_eq!(ending.expect_refusal("a guess").code, 1045);
-        }
-        assert_eq!(scrambles.len(), 200, "a scramble came twice");
+        // Many at once: each is answered late.
+        let seen: Vec<Vec<u8>> = std::thread::scope(|scope| {
+            let guesses: Vec<_> = (0..100).map(|number| scope.spawn(move || guess_by_change(ground, number))).collect();
+            guesses.into_iter().flat_map(|guess| guess.join().expect("a refusal")).collect()
+        });
+        assert_eq!(seen.into_iter().collect::<HashSet<_>>().len(), 200, "a scramble came twice");
         ground.proxy.expect_no_panic();
     }
 }

@@ -191,28 +191,48 @@ fn prepared_statements_of_one_session_are_bounded_and_leave_room_for_others() {
     }
 }
 
+/// SETs of a number, of which each changes something.
+fn set(number: u32) -> String {
+    let value = 10 + number % 50;
+    match number % 8 {
+        0 => format!("set lock_wait_timeout = {value}"),
+        1 => format!("set max_execution_time = {value}000, group_concat_max_len = {value}00"),
+        2 => format!("set names utf8mb4 collate {}", ["utf8mb4_bin", "utf8mb4_general_ci"][number as usize / 8 % 2]),
+        3 => format!("set time_zone = '+0{}:00'", number / 8 % 10),
+        4 => format!("set @@session.net_write_timeout = {value}"),
+        5 => format!("set sql_mode = '{}'", ["ANSI_QUOTES", "PIPES_AS_CONCAT", ""][number as usize / 8 % 3]),
+        6 => format!(
+            "set session transaction isolation level {}",
+            ["serializable", "read committed"][number as usize / 8 % 2]
+        ),
+        _ => format!("use {}", ["information_schema", crate::ground::USER][number as usize / 8 % 2]),
+    }
+}
+
 #[test]
 fn a_session_that_sets_for_ever_keeps_the_last_value_alone() {
     let proxy = proxy();
     let mut client = proxy.login(&right());
-    let mut sets = |count: u32| {
-        let mut bytes = Vec::new();
-        for number in 0..count {
-            let variable = ["lock_wait_timeout", "max_execution_time", "group_concat_max_len", "net_write_timeout"];
-            let sql = format!("\x03set {} = {}", variable[number as usize % 4], 10 + number % 50);
-            put_packet(&mut bytes, &mut SequenceId(0), sql.as_bytes());
-        }
-        for part in bytes.chunks(32 * 1024) {
-            client.send_raw(part, true);
-        }
-        for _ in 0..count {
-            client.sequence = SequenceId(1);
-            assert!(client.read_reply(Kind::Single).ok().is_some());
+    let mut sets = |range: std::ops::Range<u32>| {
+        for first in range.clone().step_by(200) {
+            let mut bytes = Vec::new();
+            let batch = first..range.end.min(first + 200);
+            for number in batch.clone() {
+                put_packet(&mut bytes, &mut SequenceId(0), format!("\x03{}", set(number)).as_bytes());
+            }
+            client.send_raw(&bytes, true);
+            for number in batch {
+                client.sequence = SequenceId(1);
+                assert!(client.read_reply(Kind::Single).ok().is_some(), "{}", set(number));
+            }
+            client.transcript.clear();
         }
     };
-    sets(1000);
-    let before = proxy.memory().now;
-    sets(10_000);
-    let grown = proxy.memory().now.saturating_sub(before);
-    assert!(grown < 4 << 20, "{grown} bytes after 10,000 SETs");
+    sets(0..2000);
+    let count = short_or_full(100_000, 1_000_000);
+    let before = proxy.forget_peak();
+    sets(2000..2000 + count);
+    let grown = proxy.memory().peak.saturating_sub(before);
+    tell(&format!("{count} SETs: {} KiB more memory at the peak", grown >> 10));
+    assert!(grown < 1 << 20, "{grown} bytes after {count} SETs");
 }
