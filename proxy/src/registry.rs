@@ -120,6 +120,11 @@ impl SessionHandle {
         *lock(&self.links) = links;
     }
 
+    /// One more server connection.
+    pub fn add_link(&self, link: Link) {
+        lock(&self.links).push(link);
+    }
+
     /// What the session is pinned by.
     #[must_use]
     pub fn pins(&self) -> Pins {

@@ -8,6 +8,8 @@ mod hints;
 mod policy;
 #[path = "split/prepared.rs"]
 mod prepared;
+#[path = "split/refused.rs"]
+mod refused;
 #[path = "split/routines.rs"]
 mod routines;
 #[path = "split/sessions.rs"]

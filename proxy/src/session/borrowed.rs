@@ -1,5 +1,7 @@
 //! User variables that GET DIAGNOSTICS sets on a replica, and their way to the primary.
 
+use std::sync::Arc;
+
 use rolecall_protocol::command::Command;
 use rolecall_protocol::response::{ErrPacket, ReplyKind};
 use rolecall_router::decide::Mode;
@@ -10,8 +12,9 @@ use rolecall_router::topology::Role;
 use super::dispatch::Job;
 use super::links::{LinkError, no_server, unreachable};
 use super::{CloseReason, Session};
-use crate::backend::QueryError;
+use crate::backend::{Connection, QueryError, TextResult};
 use crate::buffer::Buffer;
+use crate::topology::ServerError;
 
 impl Session {
     /// The variables that this question about the previous statement would set on a replica.
@@ -88,21 +91,42 @@ impl Session {
             self.put_back(link);
             return Err(LinkError::TieLost);
         }
-        let answer = link.query(&borrowed.question()).await.map_err(of_query)?;
-        self.put_back(link);
+        let answer = link.query(&borrowed.question()).await;
+        let answer = match self.after_query(link, answer) {
+            Err(LinkError::Unreachable(_)) => return Err(LinkError::TieLost),
+            answer => answer?,
+        };
         let values = answer.rows.first().ok_or(LinkError::TieLost)?;
         let mut link = self.take_link(primary).await?;
-        link.query(&borrowed.assignment(values)).await.map_err(of_query)?;
-        self.put_back(link);
+        let answer = link.query(&borrowed.assignment(values)).await;
+        self.after_query(link, answer)?;
         self.state.pin(Pins::USER_VARIABLE, primary);
         self.handle.set_pins(self.state.pins());
         Ok(())
     }
-}
 
-fn of_query(error: QueryError) -> LinkError {
-    match error {
-        QueryError::Refused(err) => LinkError::Refused(err),
-        QueryError::Leg(error) => LinkError::Unreachable(error.to_string()),
+    /// A refusal leaves a connection, and what it holds, as they were; only a connection that broke is gone.
+    fn after_query(
+        &mut self,
+        link: Box<Connection>,
+        answer: Result<TextResult, QueryError>,
+    ) -> Result<TextResult, LinkError> {
+        match answer {
+            Ok(answer) => {
+                self.put_back(link);
+                Ok(answer)
+            }
+            Err(QueryError::Refused(err)) => {
+                self.put_back(link);
+                Err(LinkError::Refused(err))
+            }
+            Err(QueryError::Leg(error)) => {
+                let server = Arc::clone(&link.server);
+                drop(link);
+                self.publish_links();
+                self.worker.shared.topology.report(server.id, ServerError::Lost);
+                Err(LinkError::Unreachable(format!("server {}: {error}", server.name)))
+            }
+        }
     }
 }

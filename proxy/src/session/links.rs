@@ -15,6 +15,7 @@ use super::{CloseReason, Session};
 use crate::backend::{ConnectError, Connection, Identity, QueryError};
 use crate::buffer::Buffer;
 use crate::metrics::{ConnectOutcome, ErrorKind, Held};
+use crate::registry::Link;
 use crate::topology::ServerError;
 
 /// A server that cannot be reached is tried again after this time, unless the topology changes before.
@@ -260,43 +261,55 @@ impl Session {
         }
     }
 
-    /// Sets trackers on a fresh connection and applies the difference between what it believes and the session.
+    /// Sets trackers on a fresh connection and applies the difference between what it believes and the session. Where
+    /// that is refused, the connection stays with whatever it holds.
     async fn bring_up_to_date(&mut self, mut link: Box<Connection>) -> Result<Box<Connection>, LinkError> {
+        let is_new = !link.is_tracked;
+        let updated = self.update(&mut link).await;
+        let (server, thread_id) = (Arc::clone(&link.server), link.thread_id);
+        let outcome = match updated {
+            Ok(()) => Ok(link),
+            Err(QueryError::Refused(err)) => {
+                tracing::warn!(server = %server.name, error = %err, "cannot bring a connection up to date with its session");
+                self.put_back(link);
+                Err(LinkError::Refused(err))
+            }
+            Err(QueryError::Leg(error)) => {
+                tracing::warn!(server = %server.name, %error, "lost a connection while bringing it up to date");
+                self.worker.shared.topology.report(server.id, ServerError::Lost);
+                Err(LinkError::Unreachable(format!("server {}: {error}", server.name)))
+            }
+        };
+        if is_new || outcome.is_err() {
+            self.publish_links();
+        }
+        if is_new && outcome.is_ok() {
+            // Where KILL looks for the server's own id.
+            self.handle.add_link(Link { server: server.id, thread_id });
+        }
+        outcome
+    }
+
+    async fn update(&self, link: &mut Connection) -> Result<(), QueryError> {
         if !link.is_tracked {
             if self.state.was_reset() && !link.is_reset {
-                link.reset().await.map_err(|error| self.update_failed(&link, error))?;
+                link.reset().await?;
             }
-            let setup = tracker_setup(self.state.lexing().flavour);
-            link.query(setup.as_bytes()).await.map_err(|error| self.update_failed(&link, error))?;
+            link.query(tracker_setup(self.state.lexing().flavour).as_bytes()).await?;
             link.is_tracked = true;
-            self.links.push(link);
-            self.publish_links();
-            // Pushed and popped: the list that KILL sees must hold it.
-            link = self.links.pop().ok_or(LinkError::TieLost)?;
         }
         if link.view.revision == self.state.revision() {
-            return Ok(link);
+            return Ok(());
         }
         for prefix in diff(&self.state, &link.view) {
-            link.apply(&prefix).await.map_err(|error| self.update_failed(&link, error))?;
+            link.apply(&prefix).await?;
         }
         link.view.variables.clone_from(self.state.variables());
         link.view.schema = self.state.schema().to_vec();
         link.view.multi_statements = self.state.multi_statements();
         link.view.client_tracks = self.state.tracking().own;
         link.view.revision = self.state.revision();
-        Ok(link)
-    }
-
-    fn update_failed(&self, link: &Connection, error: QueryError) -> LinkError {
-        tracing::warn!(server = %link.server.name, %error, "cannot bring a connection up to date with its session");
-        match error {
-            QueryError::Refused(err) => LinkError::Refused(err),
-            QueryError::Leg(error) => {
-                self.worker.shared.topology.report(link.server.id, ServerError::Lost);
-                LinkError::Unreachable(format!("server {}: {error}", link.server.name))
-            }
-        }
+        Ok(())
     }
 }
 
