@@ -8,6 +8,8 @@ mod endings;
 mod front;
 #[path = "operation/limits.rs"]
 mod limits;
+#[path = "operation/logs.rs"]
+mod logs;
 #[path = "operation/memory.rs"]
 mod memory;
 #[path = "operation/reload.rs"]
