@@ -25,8 +25,13 @@ impl Buffer {
     /// Borrows a buffer from this thread's store.
     #[must_use]
     pub fn borrow() -> Self {
-        let bytes = FREE.with_borrow_mut(Vec::pop).unwrap_or_else(|| vec![0; SMALL]);
-        Self { bytes, start: 0, end: 0 }
+        Self { bytes: stored(), start: 0, end: 0 }
+    }
+
+    /// A buffer that is borrowed when something is read into it: for who may never send anything.
+    #[must_use]
+    pub const fn later() -> Self {
+        Self { bytes: Vec::new(), start: 0, end: 0 }
     }
 
     /// The bytes that were read and not consumed.
@@ -72,7 +77,9 @@ impl Buffer {
     /// it only by doubling while unconsumed bytes fill it: the caller bounds what it leaves unconsumed.
     pub fn room(&mut self) -> &mut [u8] {
         if self.end == self.bytes.len() {
-            if self.start > 0 {
+            if self.bytes.is_empty() {
+                self.bytes = stored();
+            } else if self.start > 0 {
                 self.bytes.copy_within(self.start..self.end, 0);
                 self.end -= self.start;
                 self.start = 0;
@@ -117,6 +124,10 @@ impl Buffer {
         self.bytes[self.end..needed].copy_from_slice(bytes);
         self.end = needed;
     }
+}
+
+fn stored() -> Vec<u8> {
+    FREE.with_borrow_mut(Vec::pop).unwrap_or_else(|| vec![0; SMALL])
 }
 
 impl Drop for Buffer {

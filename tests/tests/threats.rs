@@ -10,6 +10,8 @@ mod flood;
 mod framing;
 #[path = "threats/guessing.rs"]
 mod guessing;
+#[path = "threats/half_open.rs"]
+mod half_open;
 #[path = "threats/matrix.rs"]
 mod matrix;
 #[path = "threats/packets.rs"]

@@ -137,6 +137,8 @@ async fn read_response(
     greeting: &Greeting,
     leg: &mut Exchange<'_>,
 ) -> Result<HandshakeResponse, LoginEnd> {
+    // Who only connects, as floods do, is waited for without a buffer.
+    leg.transport.readable().await.map_err(LegError::Io)?;
     let payload = leg.read_secret(LOGIN_PACKET_LIMIT).await?;
     match FirstPacket::decode(&payload, greeting.capabilities)? {
         FirstPacket::Login(response) => return Ok(response),

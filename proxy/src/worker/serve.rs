@@ -195,7 +195,7 @@ async fn connection_phase(
     listed: &Listed,
     transport: &mut Transport,
 ) -> Option<Authenticated> {
-    let mut buffer = Buffer::borrow();
+    let mut buffer = Buffer::later();
     let mut leg = Exchange::new(transport, &mut buffer);
     let limit = worker.settings().handshake_timeout;
     let login = log_in(&worker.shared, profile, &listed.handle, &mut leg);

@@ -120,36 +120,6 @@ fn a_login_that_takes_too_long_is_ended_however_it_dawdles() {
 }
 
 #[test]
-fn a_flood_of_half_open_connections_leaves_sessions_alone_and_memory_bounded() {
-    let proxy = strict("{unauthenticated: 300, unauthenticated_per_address: 300, handshake_timeout: 5s}");
-    let mut witness = Witness::new(&proxy);
-    let before = proxy.memory().now;
-    let mut slowest = Duration::ZERO;
-    let mut held = Vec::new();
-    for number in 0..4000 {
-        held.push(TcpStream::connect(proxy.address()).expect("a connection"));
-        if held.len() > 600 {
-            // Some leave, as floods do; the rest stays open.
-            held.swap_remove(number * 7919 % 600);
-        }
-        if number % 100 == 0 {
-            let started = Instant::now();
-            witness.goes_on();
-            slowest = slowest.max(started.elapsed());
-        }
-    }
-    let grown = proxy.memory().now.saturating_sub(before);
-    println!(
-        "4000 half-open connections: slowest statements of a session {slowest:?}, {} KiB more memory",
-        grown / 1024
-    );
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
-    assert!(grown < 48 << 20, "{grown} bytes");
-    drop(held);
-    eventually("logins again", || Client::login(proxy.address(), &right()).is_ok());
-}
-
-#[test]
 fn max_sessions_is_told_in_the_greetings_place() {
     let proxy = strict("{max_sessions: 4}");
     let mut witness = Witness::new(&proxy);
