@@ -3,7 +3,7 @@
 use super::{EofPacket, OkHeader, OkPacket, ReplyContext, ReplyKind, ReplyScanner, Then};
 use crate::packet::{MAX_PAYLOAD_LENGTH, SequenceId, put_packet};
 use crate::wire::Put;
-use crate::{Capabilities, StatusFlags};
+use crate::{Capabilities, ProtocolError, StatusFlags};
 
 const SERVER: Capabilities = Capabilities::DEPRECATE_EOF.union(Capabilities::SESSION_TRACK);
 
@@ -264,6 +264,44 @@ fn an_empty_packet_is_not_told_by_the_byte_behind_it() {
             let scan = scanner.scan(&mut held).expect("nothing wrong so far");
             assert_eq!(scan.then, Then::NeedMore, "pieces of {step} bytes");
             held.drain(..scan.passed);
+        }
+    }
+}
+
+#[test]
+fn f6_rows_that_begin_with_null_pass_one_by_one_and_many_at_once() {
+    let rows: [&[u8]; 6] = [b"\xfb", b"\xfb\x01a", b"\x01a\xfb", b"\xfb\xfb", b"\x02\xff\xfe", b"\xfb\x02\xff\xff"];
+    let payloads = result(&rows, StatusFlags::AUTOCOMMIT);
+    assert_relayed(&payloads, ReplyKind::Results, true, &payloads);
+    let mut expected = payloads[..2].to_vec();
+    expected.push(eof(StatusFlags::AUTOCOMMIT));
+    expected.extend_from_slice(&payloads[2..payloads.len() - 1]);
+    expected.push(eof(StatusFlags::AUTOCOMMIT));
+    assert_relayed(&payloads, ReplyKind::Results, false, &expected);
+}
+
+/// The rogue's way to have a file sent: definitions that are fewer than told, and then what looks like another reply.
+#[test]
+fn e7_a_definition_that_begins_like_a_file_request_never_passes() {
+    for place in 0..3 {
+        for step in [1, 5, 4096] {
+            let mut payloads = vec![vec![3]];
+            payloads.extend(
+                (0..3).map(|number| if number == place { b"\xfb/etc/passwd".to_vec() } else { b"\x03def".to_vec() }),
+            );
+            let reply = framed(&payloads, SequenceId(1));
+            let mut scanner = ReplyScanner::new(ReplyKind::Results, context(true), SequenceId(0));
+            let (mut held, mut passed) = (Vec::new(), 0);
+            let refused = reply.chunks(step).any(|piece| {
+                held.extend_from_slice(piece);
+                let scan = scanner.scan(&mut held);
+                if let Ok(scan) = &scan {
+                    held.drain(..scan.passed);
+                    passed += scan.passed;
+                }
+                matches!(scan, Err(ProtocolError::Malformed { .. }))
+            });
+            assert!(refused, "definition {place} in steps of {step}: {passed} of {} bytes passed", reply.len());
         }
     }
 }

@@ -126,7 +126,12 @@ impl Client {
     /// COM_STMT_EXECUTE
     pub fn execute_with(&mut self, id: u32, flags: u8, parameters: &[Parameter], with_types: bool) -> Reply {
         let payload = self.execute_payload(id, flags, parameters, with_types);
-        self.command(&format!("execute, flags {flags} {parameters:02x?}"), &payload, Kind::Result)
+        // Large values would fill a failure's report.
+        let shown: Vec<_> = parameters
+            .iter()
+            .map(|value| (value.kind, value.flags, value.value.as_ref().map(|bytes| &bytes[..bytes.len().min(64)])))
+            .collect();
+        self.command(&format!("execute, flags {flags} {shown:02x?}"), &payload, Kind::Result)
     }
 
     /// COM_STMT_EXECUTE's payload.

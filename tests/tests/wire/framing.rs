@@ -2,8 +2,8 @@
 
 use rolecall_protocol::Capabilities;
 use rolecall_protocol::packet::MAX_PAYLOAD_LENGTH;
-use rolecall_tests::raw::{Kind, Packet};
-use rolecall_tests::{Trial, on_every_server};
+use rolecall_tests::raw::{Kind, Packet, Parameter};
+use rolecall_tests::{Proxy, ProxyOptions, Trial, on_every_server};
 
 /// A statement whose COM_QUERY has a payload of exactly this length.
 fn insert_of(payload_length: usize) -> String {
@@ -49,6 +49,30 @@ on_every_server! {
 
     fn e1_query_of_exactly_two_packets(stage) {
         query_of(stage, "e1_query", 2 * MAX_PAYLOAD_LENGTH);
+    }
+
+    /// A statement buffer that holds such a command whole must wait for its last packet, empty or not: read as a command
+    /// of its own it would be answered too.
+    fn f2_commands_of_whole_packets_under_a_larger_statement_buffer(stage) {
+        let limits = "{statement_buffer: 64MiB, unauthenticated_per_address: 512}".into();
+        let proxy = Proxy::start(stage.set.servers(), &ProxyOptions { limits, ..ProxyOptions::default() });
+        Trial::new(stage, "f2_buffer").through(&proxy).run(|run| {
+            let statement = run.prepare("select length(?)").id;
+            for length in [MAX_PAYLOAD_LENGTH - 1, MAX_PAYLOAD_LENGTH, MAX_PAYLOAD_LENGTH + 1, 2 * MAX_PAYLOAD_LENGTH] {
+                // COM_QUERY's byte and the text around the literal: 18 bytes.
+                let reply = run.query(format!("select length('{}')", "a".repeat(length - 18)));
+                assert_eq!(reply.expect_ok("a query").value(), (length - 18).to_string());
+                run.ping().expect_ok("ping");
+                // The head, the NULL bitmap, the type and the length: 18 bytes. (Past 16 MiB the length takes five more.)
+                let value = [Parameter::text("a".repeat(length - 18))];
+                let payload = run.execute_payload(statement, 0, &value, true).len();
+                assert!(payload == length || length > MAX_PAYLOAD_LENGTH, "{payload}");
+                run.execute(statement, &value).expect_ok("an execution");
+                run.ping().expect_ok("ping");
+            }
+            run.run("select 'and no answer too many'");
+        });
+        proxy.expect_no_panic();
     }
 
     fn e1_row_of_64_mib(stage) {
