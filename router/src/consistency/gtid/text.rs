@@ -33,16 +33,25 @@ impl GtidSet {
     /// [`GtidError`]. What is allocated is bounded by the limits of a set, whatever the text says.
     pub fn parse(text: &[u8]) -> Result<Self, GtidError> {
         let mut set = Self::new();
+        set.insert_text(text)?;
+        Ok(set)
+    }
+
+    /// Adds what [`Self::parse`] would read, without a set in between.
+    ///
+    /// # Errors
+    /// [`GtidError`]; then some of it has been added and some not.
+    pub fn insert_text(&mut self, text: &[u8]) -> Result<(), GtidError> {
         if text.trim_ascii().is_empty() {
-            return Ok(set);
+            return Ok(());
         }
         let mut at = 0;
         for part in text.split(|byte| *byte == b',') {
             let blanks = part.len() - part.trim_ascii_start().len();
-            set.parse_source(part.trim_ascii(), at + blanks)?;
+            self.parse_source(part.trim_ascii(), at + blanks)?;
             at += part.len() + 1;
         }
-        Ok(set)
+        Ok(())
     }
 
     /// `uuid:[tag:]interval[:[tag:]interval]…`; `at` is where the part stands in the text.
