@@ -21,6 +21,7 @@ pub mod error_code;
 pub mod handshake;
 pub mod packet;
 pub mod passage;
+pub mod recut;
 pub mod response;
 pub mod session_track;
 pub mod statement;

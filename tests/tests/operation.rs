@@ -6,6 +6,8 @@ mod constant;
 mod endings;
 #[path = "operation/front.rs"]
 mod front;
+#[path = "operation/holds.rs"]
+mod holds;
 #[path = "operation/limits.rs"]
 mod limits;
 #[path = "operation/logs.rs"]

@@ -206,6 +206,14 @@ impl ReplyScanner {
         Self { kind, context, state, expected: last_sent.next(), raised: 0, inside: 0, continued: false }
     }
 
+    /// The client's command came in another number of packets than went to the server: its sequence ids are the server's
+    /// raised by this (wrapping).
+    #[must_use]
+    pub const fn raised_by(mut self, raised: u8) -> Self {
+        self.raised = raised;
+        self
+    }
+
     /// Whether the reply is over.
     #[must_use]
     pub fn is_done(&self) -> bool {

@@ -25,7 +25,7 @@ use crate::topology::ServerError;
 use crate::transport::Transport;
 
 /// Pipelined bytes that are read while a statement runs, before the client is left waiting.
-const READ_AHEAD: usize = 16 * 1024;
+pub(super) const READ_AHEAD: usize = 16 * 1024;
 
 /// How an exchange with a server ended.
 #[derive(Debug)]
@@ -41,6 +41,21 @@ pub(super) enum Exchanged {
         /// The sequence id for an error packet, where the client stands between two packets.
         boundary: Option<SequenceId>,
     },
+}
+
+/// A command as it went to a server; by default in one packet, as nearly all do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sent {
+    /// The sequence id of its last packet.
+    pub last: SequenceId,
+    /// What the client's ids are ahead of the server's by, since its packets were cut anew (wrapping).
+    pub raised: u8,
+}
+
+impl Default for Sent {
+    fn default() -> Self {
+        Self { last: SequenceId(0), raised: 0 }
+    }
 }
 
 /// What came of waiting for a server's bytes.
@@ -91,7 +106,7 @@ impl Session {
             // It may have said why it hung up: what it sent is read below, and the end is found there.
             tracing::debug!(server = %link.server.name, "writing a command failed");
         }
-        self.receive(link, buffer, taken, job, SequenceId(0)).await
+        self.receive(link, buffer, taken, job, Sent::default()).await
     }
 
     /// A statement is about to run on `link`, which [`Self::take_link`] gave: KILL reaches it from now on.
@@ -99,17 +114,17 @@ impl Session {
         self.handle.begin(Link { server: link.server.id, thread_id: link.thread_id });
     }
 
-    /// Brings the reply to a command, whose last packet had sequence id `last_sent`, to the client.
+    /// Brings the reply to a command that was `sent` to the client.
     pub(super) async fn receive(
         &mut self,
         mut link: Box<Connection>,
         buffer: &mut Buffer,
         taken: usize,
         job: &Job,
-        last_sent: SequenceId,
+        sent: Sent,
     ) -> Result<Exchanged, CloseReason> {
         let _outstanding = Outstanding::new(&link.server);
-        let result = self.receive_counted(&mut link, buffer, taken, job, last_sent).await;
+        let result = self.receive_counted(&mut link, buffer, taken, job, sent).await;
         self.handle.end();
         match result {
             Ok(exchanged @ (Exchanged::Done(_) | Exchanged::RefusedReadOnly(_))) => {
@@ -136,14 +151,14 @@ impl Session {
         buffer: &mut Buffer,
         taken: usize,
         job: &Job,
-        last_sent: SequenceId,
+        sent: Sent,
     ) -> Result<Exchanged, CloseReason> {
         let context = self.reply_context(link, job);
         let refusal_may_be_retried = job.statement.access == Access::Read && self.state.tied_to().is_none();
         let Connection { transport, view, server, statements, .. } = link;
         let client = &mut self.client;
         let mut relay = Relay {
-            scanner: ReplyScanner::new(job.kind, context, last_sent),
+            scanner: ReplyScanner::new(job.kind, context, sent.last).raised_by(sent.raised),
             capabilities: self.capabilities,
             state: &mut self.state,
             view,
@@ -157,7 +172,7 @@ impl Session {
         if relay.scanner.is_done() {
             return Ok(Exchanged::Done(relay.outcome));
         }
-        let first = last_sent.next();
+        let first = SequenceId(sent.last.next().0.wrapping_add(sent.raised));
         let mut reply = Buffer::borrow();
         let mut reached = false;
         loop {

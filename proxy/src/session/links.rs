@@ -11,6 +11,7 @@ use rolecall_router::topology::ServerId;
 use tokio::time::Instant;
 
 use super::dispatch::Job;
+use super::forward::READ_AHEAD;
 use super::{CloseReason, Session};
 use crate::backend::{ConnectError, Connection, Identity, QueryError};
 use crate::buffer::Buffer;
@@ -47,6 +48,8 @@ pub(super) struct Hold {
     deadline: Option<Instant>,
     /// Counts the wait until a server is there.
     held: Option<Held>,
+    /// Bytes in the client's buffer at which nothing more is read ahead: the rest of a long command stays where it is.
+    read_limit: Option<usize>,
 }
 
 impl Session {
@@ -143,12 +146,13 @@ impl Session {
         }
         hold.held.get_or_insert_with(|| Held::begin(&self.worker.metrics));
         let until = pause.map_or(deadline, |pause| deadline.min(now + pause));
+        let read_limit = *hold.read_limit.get_or_insert(buffer.len() + READ_AHEAD);
         let handle = Arc::clone(&self.handle);
         tokio::select! {
             () = self.worker.shared.topology.newer_than(generation) => Ok(true),
             () = self.worker.shared.clock.sleep_until(until) => Ok(pause.is_some() && until < deadline),
             summons = handle.summoned() => Err(summons.into()),
-            read = self.client.fill(buffer) => match read {
+            read = self.client.fill(buffer), if buffer.len() < read_limit => match read {
                 Ok(0) | Err(_) => Err(CloseReason::ClientGone),
                 // Pipelined commands; they are served in their turn.
                 Ok(_) => Ok(true),

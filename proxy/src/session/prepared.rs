@@ -144,8 +144,7 @@ impl Session {
             return Err(unknown_statement(id, "mysqld_stmt_execute", flavour));
         };
         let mut statement = prepared.statement;
-        // The head of a long execution may end inside its types: it stays where it ran before. What is too short as a
-        // whole is refused by the server, in its own words (trap B7).
+        // What is too short is refused by the server, in its own words (trap B7).
         if command == Command::StmtExecute
             && let Ok(request) = ExecuteRequest::read(payload, prepared.parameters, capabilities)
         {
@@ -174,6 +173,15 @@ impl Session {
         job.at = prepared.long_data.or(if elsewhere_impossible { prepared.last } else { None });
         job.favourite = prepared.last;
         Ok(job)
+    }
+
+    /// Whether the beginning of a COM_STMT_EXECUTE of a known statement ends in front of its values.
+    pub(super) fn ends_inside_types(&self, payload: &[u8]) -> bool {
+        let Ok(id) = read_statement_id(payload) else { return false };
+        let prepared = self.prepared.by_id.get(&self.prepared.resolve(id));
+        prepared.is_some_and(|prepared| {
+            ExecuteRequest::read(payload, prepared.parameters, self.leg_capabilities()).is_err()
+        })
     }
 
     /// COM_STMT_FETCH and COM_STMT_RESET: they go where the statement's cursor or data is.
@@ -235,7 +243,15 @@ impl Session {
             return Ok(None);
         };
         let link = match self.take_link(target).await {
-            Ok(mut link) => self.outgoing(&mut link, buffer, taken, &job).await.map(|_| link),
+            Ok(mut link) => match self.outgoing(&mut link, buffer, taken, &job).await {
+                Ok(_) => Ok(link),
+                Err(error) => {
+                    if matches!(error, LinkError::Refused(_)) {
+                        self.put_back(link);
+                    }
+                    Err(error)
+                }
+            },
             Err(error) => Err(error),
         };
         let Ok(mut link) = link else {

@@ -4,23 +4,27 @@
 use rolecall_protocol::SequenceId;
 use rolecall_protocol::command::Command;
 use rolecall_protocol::error_code::ErrorCode;
-use rolecall_protocol::packet::HEADER_LENGTH;
+use rolecall_protocol::packet::{HEADER_LENGTH, PacketHeader};
 use rolecall_protocol::passage::{Passage, PassageEnd};
+use rolecall_protocol::recut::Recut;
 use rolecall_protocol::response::{ErrPacket, ReplyKind};
 use rolecall_router::command::may_have_changed_data;
 use rolecall_router::sql::Statement;
 
 use super::dispatch::Job;
-use super::forward::Exchanged;
+use super::forward::{Exchanged, Sent};
 use super::links::{Hold, LinkError, unreachable};
 use super::{CloseReason, Session};
 use crate::backend::Connection;
 use crate::buffer::Buffer;
 
+/// The most that is held of an execution whose types have not come to their end: 65,535 of them take 128 KiB, and names of
+/// query attributes go with them.
+const TYPES_LIMIT: usize = 512 * 1024;
+
 impl Session {
     /// A command whose head stands at the front of `buffer`; consumes all of it.
     pub(super) async fn dispatch_long(&mut self, buffer: &mut Buffer) -> Result<(), CloseReason> {
-        let head = buffer.len();
         let command = Command::from_byte(buffer.filled()[HEADER_LENGTH]);
         let unknown = Statement::unknown("longer than the statement buffer");
         let job = match command {
@@ -30,18 +34,39 @@ impl Session {
                 None => return Err(CloseReason::ClientBroke),
             },
             Command::StmtExecute | Command::StmtBulkExecute => {
-                match self.execute_job(command, &buffer.filled()[HEADER_LENGTH..head], false) {
+                if command == Command::StmtExecute && !self.read_types(buffer).await? {
+                    return self.refuse_long(buffer, &too_many_types()).await;
+                }
+                match self.execute_job(command, &buffer.filled()[HEADER_LENGTH..head_of(buffer)], false) {
                     Ok(job) => job,
                     Err(err) => return self.refuse_long(buffer, &err).await,
                 }
             }
             Command::StmtSendLongData => {
-                let link = self.long_data_link(buffer, head).await?.map(|(link, _)| link);
+                let link = self.long_data_link(buffer, head_of(buffer)).await?.map(|(link, _)| link);
                 return self.stream_long_data(buffer, link).await;
             }
             _ => return self.refuse_long(buffer, &too_large()).await,
         };
+        let head = head_of(buffer);
         self.stream(buffer, head, job).await
+    }
+
+    /// Reads a long execution up to its values: whether it brings types, and which, must be known. False where that is more
+    /// than is held of a command.
+    async fn read_types(&mut self, buffer: &mut Buffer) -> Result<bool, CloseReason> {
+        while self.ends_inside_types(&buffer.filled()[HEADER_LENGTH..head_of(buffer)]) {
+            // What is too short as a whole is refused by the server, in its own words (trap B7).
+            let length = PacketHeader::read(buffer.filled()).map_or(0, |header| header.payload_length());
+            if buffer.len() >= HEADER_LENGTH + length {
+                break;
+            }
+            if buffer.len() > TYPES_LIMIT {
+                return Ok(false);
+            }
+            self.read_more(buffer).await?;
+        }
+        Ok(true)
     }
 
     async fn stream(&mut self, buffer: &mut Buffer, head: usize, job: Job) -> Result<(), CloseReason> {
@@ -53,21 +78,18 @@ impl Session {
         let unknown = may_have_changed_data(&job.statement, self.state.transaction().is_some());
         let link = match self.take_link(target).await {
             Ok(mut link) => match self.outgoing(&mut link, buffer, head, &job).await {
-                Ok(None) => Ok(link),
-                // The types would have to be put into a packet whose length has been told. They are not told there now.
-                Ok(Some(_)) => {
-                    if let Some(statement) = link.statements.get_mut(&job.statement_id) {
-                        statement.types = 0;
+                Ok(own) => Ok((link, own)),
+                Err(error) => {
+                    if matches!(error, LinkError::Refused(_)) {
+                        self.put_back(link);
                     }
-                    self.put_back(link);
-                    Err(LinkError::Refused(types_left_out()))
+                    Err(error)
                 }
-                Err(error) => Err(error),
             },
             Err(error) => Err(error),
         };
-        let mut link = match link {
-            Ok(link) => link,
+        let (mut link, own) = match link {
+            Ok(ready) => ready,
             Err(LinkError::Refused(err)) => return self.refuse_long(buffer, &err).await,
             Err(LinkError::Unreachable(reason)) => return self.refuse_long(buffer, &unreachable(&reason)).await,
             Err(LinkError::TieLost) => return Err(CloseReason::ServerLost),
@@ -76,13 +98,16 @@ impl Session {
         self.begin(&link);
         link.transport.new_exchange();
         let mut passage = Passage::new(PassageEnd::LastPart, SequenceId(0), 0);
-        let sent = self.pass_on(buffer, &mut passage, Some(&mut link)).await?;
-        match self.receive(link, buffer, 0, &job, passage.last()).await? {
+        let mut anew = own.and_then(|own| Anew::begin(buffer, head, own.get(HEADER_LENGTH..)?));
+        let written = self.pass_on(buffer, &mut passage, Some((&mut link, anew.as_mut()))).await?;
+        let last = anew.as_ref().map_or(passage.last(), |anew| anew.recut.last());
+        let sent = Sent { last, raised: passage.last().0.wrapping_sub(last.0) };
+        match self.receive(link, buffer, 0, &job, sent).await? {
             Exchanged::Done(outcome) => {
                 self.note_prepared(&job, target, &outcome);
                 self.handle.set_pins(self.state.pins());
                 // A server that refused the statement before its end has closed the connection, and so it is here.
-                if sent { Ok(()) } else { Err(CloseReason::ServerLost) }
+                if written { Ok(()) } else { Err(CloseReason::ServerLost) }
             }
             Exchanged::RefusedReadOnly(err) => self.send_error(&err).await,
             Exchanged::Lost { boundary, .. } => {
@@ -97,7 +122,7 @@ impl Session {
         &mut self,
         buffer: &mut Buffer,
         passage: &mut Passage,
-        mut link: Option<&mut Box<Connection>>,
+        mut link: Option<(&mut Box<Connection>, Option<&mut Anew>)>,
     ) -> Result<bool, CloseReason> {
         let limit = self.worker.settings().max_packet as u64;
         let mut sent = true;
@@ -107,10 +132,13 @@ impl Session {
                 let _ = self.send_error(&too_large()).await;
                 return Err(CloseReason::ClientBroke);
             }
-            if sent && let Some(link) = &mut link {
+            if sent && let Some((link, anew)) = &mut link {
+                let bytes = match anew {
+                    None => &buffer.filled()[..ready],
+                    Some(anew) => anew.pass(&buffer.filled()[..ready])?,
+                };
                 // After a failure the rest is read all the same: what follows must be the next command, not this one's data.
-                let written = self.handle.unless_summoned(link.transport.write_all(&buffer.filled()[..ready])).await?;
-                sent = written.is_ok();
+                sent = self.handle.unless_summoned(link.transport.write_all(bytes)).await?.is_ok();
             }
             buffer.consume(ready);
             if passage.is_done() {
@@ -126,7 +154,7 @@ impl Session {
         mut link: Option<Box<Connection>>,
     ) -> Result<(), CloseReason> {
         let mut passage = Passage::new(PassageEnd::LastPart, SequenceId(0), 0);
-        let sent = self.pass_on(buffer, &mut passage, link.as_mut()).await?;
+        let sent = self.pass_on(buffer, &mut passage, link.as_mut().map(|link| (link, None))).await?;
         if let Some(link) = link
             && sent
         {
@@ -144,11 +172,47 @@ impl Session {
     }
 }
 
-fn types_left_out() -> ErrPacket {
+/// An execution whose beginning the proxy writes itself.
+struct Anew {
+    recut: Recut,
+    /// Bytes of the client's that it replaces.
+    replaced: usize,
+    /// Bytes that can go.
+    out: Vec<u8>,
+}
+
+impl Anew {
+    /// `payload` goes in place of the first packet's, as far as it stands in the first `head` bytes of `buffer`.
+    fn begin(buffer: &Buffer, head: usize, payload: &[u8]) -> Option<Self> {
+        let header = PacketHeader::read(buffer.filled())?;
+        let mut out = Vec::new();
+        let recut = Recut::begin(header, head.checked_sub(HEADER_LENGTH)?, payload, &mut out);
+        Some(Self { recut, replaced: head, out })
+    }
+
+    /// The client's next bytes as the server gets them.
+    fn pass(&mut self, bytes: &[u8]) -> Result<&[u8], CloseReason> {
+        if self.replaced == 0 {
+            self.out.clear();
+        }
+        let skipped = self.replaced.min(bytes.len());
+        self.replaced -= skipped;
+        self.recut.pass(&bytes[skipped..], &mut self.out).map_err(|_| CloseReason::ClientBroke)?;
+        Ok(&self.out)
+    }
+}
+
+/// What stands of the first packet at the front of `buffer`, header included.
+fn head_of(buffer: &Buffer) -> usize {
+    let packet = PacketHeader::read(buffer.filled()).map_or(0, |header| header.payload_length());
+    buffer.len().min(HEADER_LENGTH + packet)
+}
+
+fn too_many_types() -> ErrPacket {
     ErrPacket::new(
         ErrorCode::NOT_SUPPORTED_YET,
-        "Rolecall cannot send this long COM_STMT_EXECUTE to a server that has not seen its parameters' types: nothing was \
-         executed; bind them again with this execution, or raise limits.statement_buffer",
+        "Rolecall holds no more than 512 KiB of a long COM_STMT_EXECUTE's parameter types and names: nothing was executed; use \
+         fewer or shorter names of query attributes",
     )
 }
 
