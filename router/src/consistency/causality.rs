@@ -13,6 +13,23 @@ use crate::topology::{Role, ServerId};
 /// same tick counts as earlier.
 ///
 /// Reads at `eventual` leave no trace: they are promised nothing, and promise nothing to later ones.
+///
+/// ```
+/// # use rolecall_router::consistency::{Admission, Bounds, Causality, Consistency, Progress};
+/// # use rolecall_router::{sql::Flavour, topology::ServerId};
+/// let replica = ServerId(2);
+/// let row = [Some(b"ON".as_slice()), Some(b""), Some(b"3e11fa47-71ca-11e1-9e33-c80aa9429562:1-6")];
+/// let progress = Progress::new(replica, Bounds::read(Flavour::Mysql, &row), 1_000);
+///
+/// let mut session = Causality::default();
+/// session.wrote_tracked(Flavour::Mysql, b"3e11fa47-71ca-11e1-9e33-c80aa9429562:7", 2_000);
+/// let needs = session.needs(Consistency::Session);
+/// let Admission::Wait(position) = needs.at_replica(replica, Some(&progress)) else { panic!("it has not got that far") };
+/// // `position.wait_statement(…)` runs there and answers 0: the read may follow, and others need not wait.
+/// let progress = progress.reached(position);
+/// assert_eq!(needs.at_replica(replica, Some(&progress)), Admission::Admit);
+/// session.read_on_replica(replica, 3_000);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Causality {
     /// Transactions that the session depends on, by name.
@@ -158,7 +175,14 @@ impl Causality {
         self.ahead = !matches!(self.debt, Debt::Nothing) && self.ahead;
     }
 
-    /// Another server is the primary now. What the session depends on is not believed to be there until it is seen.
+    /// Replica `server` started anew, and may have come back with less than it had shown. Its [`Progress`] must be dropped.
+    pub fn replica_restarted(&mut self, server: ServerId, now: u64) {
+        if matches!(self.debt, Debt::Replica { server: home, .. } if home == server) {
+            self.owe_primary(now);
+        }
+    }
+
+    /// Another server is the primary now, or the primary started anew. What the session depends on is not believed to be there until it is seen.
     pub fn primary_changed(&mut self) {
         self.foreign = true;
     }

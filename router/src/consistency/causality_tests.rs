@@ -167,6 +167,16 @@ fn f1_the_replica_of_the_last_read_needs_later_writes_too() {
 }
 
 #[test]
+fn a_replica_that_started_anew_does_not_keep_its_reader() {
+    let mut causality = Causality::default();
+    causality.read_on_replica(HERE, 10);
+    causality.replica_restarted(THERE, 11);
+    assert!(matches!(causality.needs(LEVEL), Requirement::Stay { .. }), "another one did");
+    causality.replica_restarted(HERE, 11);
+    assert_eq!(causality.needs(LEVEL), Requirement::AskPrimaryFirst);
+}
+
+#[test]
 fn a_read_that_nobody_admitted_is_no_way_out_of_a_debt() {
     let mut causality = Causality::default();
     causality.read_on_primary(10);

@@ -121,6 +121,7 @@ fn marks_of_a_primary_that_went_back_are_dropped() {
     marks.add(&up_to(20), seconds(1));
     marks.add(&up_to(10), seconds(2));
     assert_eq!(marks.age(&up_to(10), seconds(9)), Some(Duration::ZERO));
+    assert_eq!(marks.age(&up_to(5), seconds(9)), Some(seconds(7)), "as far as the new one is known");
     marks.add(&Arc::new(Position::Unknown), seconds(3));
     assert_eq!(marks.age(&up_to(10), seconds(9)), Some(Duration::ZERO));
 }

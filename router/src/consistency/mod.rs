@@ -35,10 +35,17 @@
 //! (d) fails where the primary waits between sending a transaction and committing it (semi-synchronous, AFTER_SYNC).
 //! [`Causality::new`] can be told; then reads go from replicas to the primary by question and wait only.
 //!
-//! What is *not* promised: a write whose connection broke in mid-statement may be committed after the primary was asked;
-//! `sql_log_bin=0` and filtered tables never reach replicas; reads at `eventual` count for nothing. A server that comes
-//! back with less than it had (crash without durable binlog, RESET BINARY LOGS AND GTIDS) breaks (a): its [`Progress`] must
-//! be dropped and its sessions must owe the primary.
+//! What is *not* promised:
+//! - A write whose connection broke in mid-statement may be committed after the primary was asked.
+//! - `sql_log_bin=0` and filtered tables never reach replicas. Tables without transactions (MyISAM) and READ UNCOMMITTED
+//!   show what has no number yet, against (b). Reads at `eventual` count for nothing.
+//! - A server that comes back with less than it had (a crash without durable binlog) breaks (a):
+//!   [`Causality::replica_restarted`], [`Causality::primary_changed`], and its [`Progress`] is dropped.
+//! - Group Replication numbers a transaction on each member for itself, when it is certified: a member may show it before
+//!   the primary owns the number, against (c) and (d), for as long as the primary takes to commit it. There
+//!   `group_replication_consistency=AFTER`, or BEFORE on the readers, closes the gap.
+//! - Galera without `wsrep_gtid_mode`, and servers without GTIDs, have no positions: after a write such a session reads
+//!   from the primary.
 //!
 //! # How others do it
 //! - ProxySQL keeps every server's executed set through a binlog reader beside it and routes a read to a server that has

@@ -144,6 +144,30 @@ fn owned_gtids_are_read_though_threads_run_into_uuids() {
     }
 }
 
+/// A position that seems covered and is not costs a stale read.
+#[test]
+fn f1_numbers_count_for_their_own_source_only() {
+    for (wanted, executed, covered) in [
+        ("A:1", "A:1-5", true),
+        ("A:1", "B:1-5", false),
+        ("B:1", "A:1-5", false),
+        ("A:1", "A:tag:1-5", false),
+        ("A:tag:1", "A:1-5", false),
+        ("A:tag:1", "A:taga:1-5", false),
+        ("A:taga:1", "A:tag:1-5", false),
+        ("A:1,B:1", "A:1-5,B:1-5", true),
+        ("A:1:tag:1,B:1", "A:1-5,B:1-5", false),
+        ("A:1,B:6", "A:1-9,B:1-5", false),
+        ("A:1-5", "A:1-3:5", false),
+        ("A:3-4", "A:1-3:4-6", true),
+        ("", "", true),
+        ("A:1", "", false),
+    ] {
+        assert_eq!(set(executed).contains(&set(wanted)), covered, "{wanted} in {executed}");
+        assert_eq!(set(wanted).missing_from(&set(executed)) == 0, covered, "{wanted} from {executed}");
+    }
+}
+
 type Model = BTreeSet<(usize, u64)>;
 
 /// Sets of at most three sources and numbers to 24, as a model and as the ranges that built it.
