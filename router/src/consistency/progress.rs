@@ -13,7 +13,7 @@ use crate::topology::ServerId;
 /// They differ, because a transaction becomes visible a moment before the server counts it as executed: MySQL commits a
 /// whole group in the engine and then adds its GTIDs to `gtid_executed` (`MYSQL_BIN_LOG::process_commit_stage_queue`).
 /// Measured on 9.7.4 with 24 writers: 6 of 24,000 reads saw a row whose GTID the `gtid_executed` asked directly afterwards
-/// did not have; with `gtid_owned`, asked first, none did.
+/// did not have; with `gtid_owned`, asked first, none of 20,000 did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bounds {
     /// At least this is visible at the server from the answer on: `gtid_executed`, `gtid_current_pos`.
