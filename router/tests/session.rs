@@ -34,7 +34,7 @@ impl Pair {
         let statement = classify(sql.as_bytes(), &MYSQL, &Catalogue::unknown());
         self.state.observe_ok(SERVER, &mut self.first, &ok, &statement).expect("changes that can be read");
         if let Some(collation) = names_collation(sql.as_bytes(), &MYSQL) {
-            self.state.set_collation(&mut self.first, collation);
+            self.state.set_collation(&mut self.first, collation.name);
         }
     }
 
@@ -82,16 +82,35 @@ fn names_without_a_collation_end_an_earlier_one() {
 /// C7, Q21
 #[test]
 fn a_collation_is_read_in_the_text_only_where_there_is_no_doubt() {
-    let read = |sql: &'static str| names_collation(sql.as_bytes(), &MYSQL).map(String::from_utf8_lossy);
+    let read =
+        |sql: &'static str| names_collation(sql.as_bytes(), &MYSQL).map(|found| String::from_utf8_lossy(found.name));
     assert_eq!(read("SET NAMES utf8mb4 COLLATE utf8mb4_bin").as_deref(), Some("utf8mb4_bin"));
     assert_eq!(read("set/**/names 'utf8mb4' collate 'utf8mb4_unicode_ci' ;").as_deref(), Some("utf8mb4_unicode_ci"));
+    for sql in [
+        "SET NAMES utf8mb4 COLLATE utf8mb4_bin, sql_mode = CONCAT('a', ',b'), @@autocommit := 1;",
+        "SET @@session.time_zone = '+00:00', NAMES utf8mb4 COLLATE 'utf8mb4_bin', character_set_results = NULL",
+        "SET @a = (SELECT 1, 2), LOCAL sql_mode = ?, NAMES utf8mb4 COLLATE utf8mb4_bin",
+    ] {
+        assert_eq!(read(sql).as_deref(), Some("utf8mb4_bin"), "{sql}");
+    }
     for sql in [
         "SET NAMES utf8mb4",
         "SET NAMES DEFAULT COLLATE utf8mb4_bin",
         "SET NAMES utf8mb4 COLLATE DEFAULT",
         "SET NAMES utf8mb4 COLLATE 'utf8mb4''bin'",
         "SET NAMES utf8mb4 COLLATE ''",
-        "SET NAMES utf8mb4 COLLATE utf8mb4_bin, sql_mode = ''",
+        "SET NAMES utf8mb4 COLLATE utf8mb4_bin, collation_connection = utf8mb4_general_ci",
+        "SET @@session.`Collation_Connection` = utf8mb4_general_ci, NAMES utf8mb4 COLLATE utf8mb4_bin",
+        "SET NAMES utf8mb4 COLLATE utf8mb4_bin, SESSION character_set_connection := latin1",
+        "SET NAMES utf8mb4 COLLATE utf8mb4_bin, CHARACTER SET latin1",
+        "SET NAMES utf8mb4 COLLATE utf8mb4_bin, NAMES latin1 COLLATE latin1_bin",
+        "SET NAMES utf8mb4 COLLATE utf8mb4_bin, NAMES latin1",
+        "SET NAMES utf8mb4 COLLATE utf8mb4_bin,",
+        "SET NAMES utf8mb4 COLLATE utf8mb4_bin, sql_mode",
+        "SET NAMES utf8mb4 COLLATE utf8mb4_bin, 'sql_mode' = ''",
+        "SET NAMES utf8mb4 COLLATE CONCAT('utf8mb4', '_bin')",
+        "SET NAMES utf8mb4 COLLATE ?",
+        "SET STATEMENT sql_mode = '' FOR SET NAMES utf8mb4 COLLATE utf8mb4_bin",
         "SET NAMES utf8mb4 COLLATE utf8mb4_bin; SELECT 1",
         "SET sql_mode = ''",
     ] {

@@ -10,7 +10,7 @@ use rolecall_protocol::statement::{
     ExecuteRequest, LongDataRequest, StatementId, read_statement_id, rewrite_statement_id,
 };
 use rolecall_router::session::Pins;
-use rolecall_router::sql::{Effects, Flavour, Hint, Statement, classify};
+use rolecall_router::sql::{Effects, Flavour, Hint, NamedCollation, Statement, classify, names_collation};
 use rolecall_router::topology::ServerId;
 
 use super::dispatch::Job;
@@ -32,6 +32,8 @@ pub(super) struct Prepared {
     /// Its text; None where it was too long to keep, so that it lives on one server only.
     sql: Option<Box<[u8]>>,
     statement: Statement,
+    /// The collation that it leaves behind, where it is a SET NAMES … COLLATE, and whether it sets nothing else.
+    collation: Option<(Box<[u8]>, bool)>,
     parameters: u16,
     /// The types that the client bound last.
     types: Option<Box<[u8]>>,
@@ -77,13 +79,21 @@ impl Session {
     /// COM_STMT_PREPARE.
     pub(super) async fn prepare(&mut self, buffer: &mut Buffer, taken: usize) -> Result<(), CloseReason> {
         let sql = &buffer.filled()[HEADER_LENGTH + 1..taken];
-        let statement =
+        let mut statement =
             classify(sql, self.state.lexing(), &self.worker.shared.catalogue.load()).in_schema(self.state.schema());
-        let sql = Some(sql.into());
-        match self.prepare_job(sql, statement).await? {
-            Some(job) => self.run(buffer, taken, job).await,
-            None => Ok(()),
+        let mut collation = None;
+        if statement.effects.contains(Effects::SETS_COLLATION)
+            && let Some(NamedCollation { name, is_alone }) = names_collation(sql, self.state.lexing())
+        {
+            statement = statement.with_known_collation(!is_alone);
+            collation = Some((name.into(), is_alone));
         }
+        let sql = Some(sql.into());
+        let Some(job) = self.prepare_job(sql, statement).await? else { return Ok(()) };
+        if let Some(pending) = &mut self.prepared.pending {
+            pending.collation = collation;
+        }
+        self.run(buffer, taken, job).await
     }
 
     /// The job of preparing a statement; None where the client has been refused.
@@ -102,6 +112,7 @@ impl Session {
         self.prepared.pending = Some(Prepared {
             sql,
             statement,
+            collation: None,
             parameters: 0,
             types: None,
             bindings: 0,
@@ -344,6 +355,9 @@ impl Session {
                     prepared.last = Some(server);
                     prepared.long_data = None;
                     prepared.cursor = outcome.cursor_open.then_some(server);
+                    if let Some((collation, is_alone)) = prepared.collation.clone() {
+                        self.note_collation(outcome.err.is_none().then_some(server), &collation, is_alone);
+                    }
                 }
                 self.update_statement_pins();
             }

@@ -9,7 +9,10 @@ use rolecall_protocol::packet::HEADER_LENGTH;
 use rolecall_protocol::response::{ErrPacket, ReplyKind};
 use rolecall_protocol::statement::QueryRequest;
 use rolecall_router::command::{is_repeatable, may_have_changed_data};
-use rolecall_router::sql::{Effects, Hint, Statement, Verb, bare_connection_id, classify, names_collation};
+use rolecall_router::session::Pins;
+use rolecall_router::sql::{
+    Effects, Hint, NamedCollation, Statement, Verb, bare_connection_id, classify, names_collation,
+};
 use rolecall_router::topology::{Primary, ServerId};
 
 use super::dispatch::Job;
@@ -53,10 +56,11 @@ impl Session {
             return self.tell_connection_id(column).await;
         }
         if statement.effects.contains(Effects::SETS_COLLATION)
-            && let Some(collation) = names_collation(sql, self.state.lexing()).map(<[u8]>::to_vec)
+            && let Some(NamedCollation { name, is_alone }) = names_collation(sql, self.state.lexing())
         {
-            statement.effects.remove(Effects::SETS_COLLATION);
-            return self.set_names(buffer, taken, statement, &collation).await;
+            statement = statement.with_known_collation(!is_alone);
+            let name = name.to_vec();
+            return self.set_names(buffer, taken, statement, &name, is_alone).await;
         }
         if let Some(variables) = self.would_borrow(sql, &statement) {
             return self.borrow_variables(buffer, taken, statement, variables).await;
@@ -71,13 +75,26 @@ impl Session {
         taken: usize,
         statement: Statement,
         collation: &[u8],
+        is_alone: bool,
     ) -> Result<(), CloseReason> {
         let job = Job::new(Command::Query, ReplyKind::Results, statement);
         let accepted = self.run_observed(buffer, taken, job).await?;
+        self.note_collation(accepted, collation, is_alone);
+        Ok(())
+    }
+
+    /// What became of a SET NAMES … COLLATE at the server that accepted it. Nobody tells what a refused one has set that
+    /// sets more: it stays at the primary, where it ran unless a transaction is open elsewhere.
+    pub(super) fn note_collation(&mut self, accepted: Option<ServerId>, collation: &[u8], is_alone: bool) {
         if let Some(link) = self.links.iter_mut().find(|link| Some(link.server.id) == accepted) {
             self.state.set_collation(&mut link.view, collation);
+        } else if !is_alone
+            && self.state.transaction().is_none()
+            && let Some(server) = self.state.tied_to()
+        {
+            self.state.pin(Pins::OPAQUE_STATE, server);
+            self.handle.set_pins(self.state.pins());
         }
-        Ok(())
     }
 
     /// Runs a job whose bytes are the first `taken` of `buffer`.

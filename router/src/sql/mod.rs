@@ -16,7 +16,8 @@ mod variable;
 mod word_index;
 
 pub use classify::{
-    DiagnosticsItem, Kill, KillTarget, bare_connection_id, classify, diagnostics_items, kill, names_collation,
+    DiagnosticsItem, Kill, KillTarget, NamedCollation, bare_connection_id, classify, diagnostics_items, kill,
+    names_collation,
 };
 pub use keyword::Keyword;
 pub use lexing::{ClientCharset, Flavour, Lexing, ServerVersion, SqlMode};

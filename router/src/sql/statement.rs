@@ -173,6 +173,14 @@ impl Statement {
         Self { access: Access::Primary, ..self }
     }
 
+    /// The same SET, whose text tells the collation: it need not pin. Where more is set and a part is refused, nobody
+    /// tells what the others have done, and the session stays where it ran: at the primary.
+    #[must_use]
+    pub const fn with_known_collation(self, more_is_set: bool) -> Self {
+        let access = if more_is_set { Access::Primary } else { self.access };
+        Self { access, effects: self.effects.difference(Effects::SETS_COLLATION), ..self }
+    }
+
     /// The same statement in a session whose default schema is `schema`, where names without a schema belong to it: a read
     /// there may be one of a system schema (trap A21).
     #[must_use]

@@ -1,6 +1,7 @@
 //! What sessions leave behind ties them to the primary, and nothing else does.
 
 use rolecall_tests::on_every_server;
+use rolecall_tests::raw::{Client, Parameter};
 
 use crate::counted::Counted;
 
@@ -73,6 +74,26 @@ on_every_server! {
                 assert!(found.contains(mode) && found.is_empty() == mode.is_empty(), "{set}: {found:?}");
             }
         }
+    }
+
+    /// C7, Q21, D15: the same in a longer SET, and prepared.
+    fn the_collation_of_a_longer_or_prepared_set_names_follows_the_session(stage) {
+        let mut session = Counted::new(stage, "split_collations");
+        let ask = "select /* rolecall: replica */ @@collation_connection, @@character_set_results, @@sql_mode";
+        let row = |client: &mut Client| client.run(ask).rows().remove(0).into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>();
+        let counts = session.count("sql/select", 8, |client| {
+            client.run("set sql_mode = 'ANSI_QUOTES', names utf8mb4 collate utf8mb4_bin, character_set_results = null");
+            (0..4).for_each(|_| assert_eq!(row(client), ["utf8mb4_bin", "", "ANSI_QUOTES"]));
+            let set = client.prepare("set names latin1 collate latin1_german1_ci, sql_mode = ?").id;
+            client.execute(set, &[Parameter::text("")]).expect_ok("execute");
+            (0..4).for_each(|_| assert_eq!(row(client), ["latin1_german1_ci", "latin1", ""]));
+        });
+        assert_eq!(counts[0], 0);
+        assert!(session.is_free());
+        // Refused in the middle of a list: nobody knows what was set, so the server is asked that does.
+        session.client.query("set names utf8mb4 collate utf8mb4_bin, max_join_size = 'x'");
+        assert!(!session.is_free());
+        assert_eq!(row(&mut session.client)[0], "latin1_german1_ci");
     }
 
     /// A25: what SQL_CALC_FOUND_ROWS leaves is for the next statement.

@@ -18,7 +18,7 @@ mod verdict;
 pub use connection_id::bare_connection_id;
 pub use diagnostics::{DiagnosticsItem, diagnostics_items};
 pub use kill::{Kill, KillTarget, kill};
-pub use set::names_collation;
+pub use set::{NamedCollation, names_collation};
 
 pub(crate) use body::{body_is_harmless, view_is_harmless};
 

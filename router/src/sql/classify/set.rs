@@ -189,14 +189,47 @@ fn character_set(reader: &mut Reader<'_>) {
     reader.next();
 }
 
-/// The collation that a text sets which is `SET NAMES x COLLATE y` and nothing else; None where it is written in a way
-/// that leaves doubt.
+/// What [`names_collation`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NamedCollation<'a> {
+    /// The collation.
+    pub name: &'a [u8],
+    /// Nothing else is set: an error says that nothing is.
+    pub is_alone: bool,
+}
+
+/// The collation that a SET with one NAMES x COLLATE y leaves behind; None where it is written in a way that leaves doubt,
+/// or where another part of it sets the connection's character set or collation, too.
 #[must_use]
-pub fn names_collation<'a>(sql: &'a [u8], lexing: &Lexing) -> Option<&'a [u8]> {
+pub fn names_collation<'a>(sql: &'a [u8], lexing: &Lexing) -> Option<NamedCollation<'a>> {
     let mut reader = Reader::new(sql, lexing, None);
-    let begins = reader.take(K::Set) && reader.take(K::Names);
+    let mut found = None;
+    let mut parts = 0;
+    if !reader.take(K::Set) {
+        return None;
+    }
+    loop {
+        parts += 1;
+        if reader.take(K::Names) {
+            if found.replace(collation(&mut reader)?).is_some() {
+                return None;
+            }
+        } else {
+            leaves_collation(&mut reader)?;
+        }
+        if !reader.take_punctuation(b',') {
+            break;
+        }
+    }
+    while reader.take_punctuation(b';') {}
+    let is_clear = reader.peek().kind == Kind::End && reader.findings().doubt.is_none();
+    found.filter(|_| is_clear).map(|name| NamedCollation { name, is_alone: parts == 1 })
+}
+
+/// The collation of x COLLATE y.
+fn collation<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
     let charset = reader.next();
-    if !begins || charset.kind == Kind::Word(K::Default) || !reader.take(K::Collate) {
+    if charset.kind == Kind::Word(K::Default) || !reader.take(K::Collate) {
         return None;
     }
     let token = reader.next();
@@ -205,9 +238,30 @@ pub fn names_collation<'a>(sql: &'a [u8], lexing: &Lexing) -> Option<&'a [u8]> {
         Kind::Text => token.text.strip_prefix(b"'")?.strip_suffix(b"'")?,
         _ => return None,
     };
-    while reader.take_punctuation(b';') {}
     let is_plain = !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-    (reader.peek().kind == Kind::End && reader.findings().doubt.is_none() && is_plain).then_some(name)
+    is_plain.then_some(name)
+}
+
+/// Reads a part of the list that is an assignment to something else than the connection's character set and collation.
+fn leaves_collation(reader: &mut Reader<'_>) -> Option<()> {
+    if matches!(reader.keyword(), K::Global | K::Persist | K::PersistOnly | K::Session | K::Local) {
+        reader.next();
+    }
+    let mut token = reader.next();
+    if token.kind == Kind::SystemVariable && reader.take_punctuation(b'.') || token.text.is_empty() {
+        token = reader.next();
+    }
+    let is = |name: &[u8]| token.text.eq_ignore_ascii_case(name);
+    if is(b"character_set_connection") || is(b"collation_connection") {
+        return None;
+    }
+    let is_name = matches!(token.kind, Kind::Word(_) | Kind::Quoted | Kind::SystemVariable | Kind::UserVariable);
+    reader.take_punctuation(b':');
+    if !is_name || !reader.take_punctuation(b'=') {
+        return None;
+    }
+    reader.until_comma();
+    Some(())
 }
 
 /// TRANSACTION: without a scope it holds for the next transaction only.
