@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use futures_util::task::AtomicWaker;
 use rolecall_router::session::Pins;
 use rolecall_router::topology::ServerId;
+
+use crate::metrics::Counter;
 
 /// Locks that the sessions are spread over.
 const SHARDS: usize = 16;
@@ -34,8 +35,8 @@ pub struct SessionHandle {
     pub peer: Option<IpAddr>,
     /// When it connected.
     pub since: Instant,
-    /// Statements so far.
-    pub statements: AtomicU64,
+    /// Statements so far. Only the session's own task counts.
+    pub statements: Counter,
     user: Mutex<Vec<u8>>,
     links: Mutex<Vec<Link>>,
     /// Thread id in the lower half, server id + 1 in the upper; 0: no statement runs.
@@ -45,18 +46,10 @@ pub struct SessionHandle {
     leave: AtomicU8,
     /// KILLs under way against `busy`: the session waits for their end before it uses the connection again.
     kills: AtomicU32,
-    /// The session's task: the only one that ever waits here.
-    task: AtomicWaker,
-    /// One of the states below.
-    attention: AtomicU8,
+    /// The session's task: the only one that ever waits here, from the first time that it does. A task's waker stays the
+    /// same, so that waiting again costs nothing.
+    task: OnceLock<Waker>,
 }
-
-/// Nobody has waited yet: `task` is empty.
-const UNHEARD: u8 = 0;
-/// `task` holds the session's waker, which nobody has used: waiting again costs a look.
-const LISTENING: u8 = 1;
-/// Somebody woke the task, which empties `task`: from now on each wait fills it anew.
-const WOKEN: u8 = 2;
 
 /// Whether the process wants a session to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,7 +78,7 @@ impl SessionHandle {
             id,
             peer,
             since: Instant::now(),
-            statements: AtomicU64::new(0),
+            statements: Counter::default(),
             user: Mutex::default(),
             links: Mutex::default(),
             busy: AtomicU64::new(0),
@@ -93,8 +86,7 @@ impl SessionHandle {
             killed: AtomicBool::new(false),
             leave: AtomicU8::new(Leave::Not as u8),
             kills: AtomicU32::new(0),
-            task: AtomicWaker::new(),
-            attention: AtomicU8::new(UNHEARD),
+            task: OnceLock::new(),
         }
     }
 
@@ -136,13 +128,14 @@ impl SessionHandle {
         self.pins.store(pins.bits(), Ordering::Relaxed);
     }
 
-    /// A statement starts on this connection. SeqCst: pairs with [`Self::begin_kill`].
+    /// A statement starts on this connection. A KILL that does not see it yet came before it, and has nothing to kill.
     pub fn begin(&self, link: Link) {
         let server = u64::from(link.server.0) + 1;
-        self.busy.store((server << 32) | u64::from(link.thread_id), Ordering::SeqCst);
+        self.busy.store((server << 32) | u64::from(link.thread_id), Ordering::Release);
     }
 
-    /// The statement is over.
+    /// The statement is over. SeqCst: the look at [`Self::is_being_killed`] that comes next must not be taken before it,
+    /// or [`Self::begin_kill`] and the session would miss each other.
     pub fn end(&self) {
         self.busy.store(0, Ordering::SeqCst);
     }
@@ -172,6 +165,13 @@ impl SessionHandle {
         self.kills.fetch_add(1, Ordering::SeqCst);
         let guard = KillGuard(Arc::clone(self));
         Some((self.busy()?, guard))
+    }
+
+    fn wake(&self) {
+        fence(Ordering::SeqCst);
+        if let Some(task) = self.task.get() {
+            task.wake_by_ref();
+        }
     }
 
     /// The session must end.
@@ -237,20 +237,15 @@ impl SessionHandle {
         called.then(|| if self.is_killed() { Summons::Killed } else { Summons::Draining })
     }
 
-    /// Registered before the look, so that what comes between the two is not missed. A task has one waker for all its
-    /// life: the one that stands there will do until somebody has used it.
+    /// Registered before the look, so that what comes between the two is not missed.
     fn poll_until<T>(&self, cx: &mut Context<'_>, look: impl Fn() -> Option<T>) -> Poll<T> {
-        if self.attention.load(Ordering::SeqCst) != LISTENING {
-            self.task.register(cx.waker());
-            let _ = self.attention.compare_exchange(UNHEARD, LISTENING, Ordering::SeqCst, Ordering::SeqCst);
+        if self.task.get().is_none() {
+            let _ = self.task.set(cx.waker().clone());
+            // Pairs with the one in `wake`: either this look sees what changed, or that sees the waker.
+            fence(Ordering::SeqCst);
         }
+        debug_assert!(self.task.get().is_some_and(|task| task.will_wake(cx.waker())), "only the session's task waits");
         look().map_or(Poll::Pending, Poll::Ready)
-    }
-
-    /// The state comes first: a task that still finds it as listening has a waker that is about to be used.
-    fn wake(&self) {
-        self.attention.store(WOKEN, Ordering::SeqCst);
-        self.task.wake();
     }
 }
 

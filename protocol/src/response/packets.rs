@@ -195,10 +195,15 @@ pub struct EofPacket {
 
 impl EofPacket {
     /// The payload as it travels.
+    #[must_use]
+    pub fn payload(&self) -> [u8; 5] {
+        let ([w0, w1], [s0, s1]) = (self.warnings.to_le_bytes(), self.status.bits().to_le_bytes());
+        [0xFE, w0, w1, s0, s1]
+    }
+
+    /// Appends the payload.
     pub fn put(&self, out: &mut Vec<u8>) {
-        out.put_u8(0xFE);
-        out.put_u16(self.warnings);
-        out.put_u16(self.status.bits());
+        out.put_bytes(&self.payload());
     }
 }
 

@@ -315,17 +315,39 @@ impl ReplyScanner {
         }
     }
 
-    /// Passes whole rows and definitions that need no look: most of a result's bytes, so a tight loop. Gives the place
-    /// behind them.
+    /// Passes the whole packets of a result that need no look: most of a reply's bytes, so tight loops. Gives the place
+    /// behind them. Only between packets of one piece, and while no sequence id is raised.
     fn skim(&mut self, bytes: &[u8], mut at: usize) -> usize {
-        let most = match self.state {
-            State::Rows => u64::MAX,
-            // The last one steps the state.
-            State::Definitions { left } => left.saturating_sub(1),
-            _ => return at,
-        };
-        // As in `passes_unseen`: no definition begins with 0xFB, whose catalogue would be NULL.
-        let most_first = if self.state == State::Rows { 0xFE } else { 0xFB };
+        if self.state == State::First
+            && self.kind == ReplyKind::Results
+            && let Some((columns, end)) = self.plain_column_count(bytes, at)
+        {
+            self.state = State::Definitions { left: columns };
+            self.expected = self.expected.next();
+            at = end;
+        }
+        if let State::Definitions { left } = self.state {
+            // As in `passes_unseen`: no definition begins with 0xFB, whose catalogue would be NULL.
+            let (end, count) = self.skim_packets(bytes, at, left, 0xFB);
+            at = end;
+            self.state =
+                if count == left { State::AfterDefinitions } else { State::Definitions { left: left - count } };
+        }
+        if self.state == State::AfterDefinitions && self.context.client_deprecates_eof {
+            let (end, count) = self.skim_packets(bytes, at, 1, 0xFE);
+            at = end;
+            if count == 1 {
+                self.state = State::Rows;
+            }
+        }
+        if self.state == State::Rows {
+            at = self.skim_packets(bytes, at, u64::MAX, 0xFE).0;
+        }
+        at
+    }
+
+    /// Passes at most `most` packets that are whole, of one piece, in order, and begin below `most_first`.
+    fn skim_packets(&mut self, bytes: &[u8], mut at: usize, most: u64, most_first: u8) -> (usize, u64) {
         let mut count = 0;
         while count < most
             && let Some(&[low, middle, high, sequence, first]) = bytes.get(at..).and_then(|rest| rest.first_chunk())
@@ -341,10 +363,15 @@ impl ReplyScanner {
             count += 1;
             self.expected = self.expected.next();
         }
-        if let State::Definitions { left } = &mut self.state {
-            *left -= count;
-        }
-        at
+        (at, count)
+    }
+
+    /// A column count of one byte with definitions behind it, and the place behind its packet: that of most results.
+    fn plain_column_count(&self, bytes: &[u8], at: usize) -> Option<(u64, usize)> {
+        let &[length, 0, 0, sequence, columns, flag] = bytes.get(at..)?.first_chunk()? else { return None };
+        let has_definitions = if self.context.metadata_flag { length == 2 && flag == 1 } else { length == 1 };
+        let is_plain = has_definitions && sequence == self.expected.0 && (1..=0xFA).contains(&columns);
+        is_plain.then_some((u64::from(columns), at + HEADER_LENGTH + usize::from(length)))
     }
 
     /// Rows, definitions and continuations pass without a look at their content.

@@ -126,6 +126,10 @@ impl<'a> ExecuteRequest<'a> {
     #[must_use]
     pub fn attribute(&self, name: &[u8], long_data: &dyn Fn(usize) -> bool) -> Option<&'a [u8]> {
         let (block, types) = (self.parameters.as_ref()?, self.types()?);
+        // A type and the length of its name take three bytes: no name is there.
+        if self.names == Names::Absent || types.len() == 3 * block.count {
+            return None;
+        }
         let mut found = None;
         block.walk(self.payload, types, self.names, block.count, long_data, find_text(name, &mut found)).ok()?;
         found

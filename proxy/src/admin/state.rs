@@ -81,7 +81,7 @@ impl State {
                 "user": String::from_utf8_lossy(&session.user()),
                 "peer": session.peer.map(|peer| peer.to_string()),
                 "seconds": session.since.elapsed().as_secs(),
-                "statements": session.statements.load(Relaxed),
+                "statements": session.statements.value(),
                 "running_on": session.busy().map(|link| name(link.server)),
                 "pinned_by": session.pins().names().collect::<Vec<_>>(),
                 "connections": links.collect::<Vec<_>>(),

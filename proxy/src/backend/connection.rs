@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Waker};
 
 use rolecall_protocol::handshake::Established;
@@ -11,6 +12,10 @@ use rolecall_router::topology::Server;
 
 use crate::buffer::Buffer;
 use crate::transport::Transport;
+
+/// Prepared statements by the client's id for them. The proxy chooses the ids: the usual hash, made for keys that an
+/// attacker chooses, would cost an execution more than the way through the rest of the proxy's tables.
+pub type ByStatement<T> = HashMap<u32, T, foldhash::fast::RandomState>;
 
 /// A prepared statement on this connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +48,15 @@ pub struct Connection {
     /// What it has been told of its session.
     pub view: View,
     /// Prepared statements by the client's id.
-    pub statements: HashMap<u32, BackendStatement>,
+    pub statements: ByStatement<BackendStatement>,
+    /// Whether a statement runs here.
+    pub outstanding: Outstanding,
 }
 
 impl Connection {
     pub(super) fn new(server: Arc<Server>, transport: Transport, established: Established, schema: Vec<u8>) -> Self {
         Self {
+            outstanding: Outstanding::new(Arc::clone(&server.outstanding)),
             server,
             transport,
             capabilities: established.capabilities,
@@ -58,7 +66,7 @@ impl Connection {
             is_tracked: false,
             is_reset: false,
             view: View { schema, ..View::default() },
-            statements: HashMap::new(),
+            statements: ByStatement::default(),
         }
     }
 
@@ -87,5 +95,39 @@ impl Connection {
         let mut now = Context::from_waker(Waker::noop());
         self.transport.poll_read_ready(&mut now).is_ready()
             && self.transport.poll_fill(&mut now, &mut Buffer::borrow()).is_ready()
+    }
+}
+
+/// Whether a statement runs on a connection, for the choice of replicas. A type of its own, so that a connection that is
+/// dropped in the middle of a statement is not counted for ever.
+#[derive(Debug)]
+pub struct Outstanding {
+    count: Arc<AtomicU32>,
+    is_counted: bool,
+}
+
+impl Outstanding {
+    const fn new(count: Arc<AtomicU32>) -> Self {
+        Self { count, is_counted: false }
+    }
+
+    /// A statement begins.
+    pub fn begin(&mut self) {
+        if !std::mem::replace(&mut self.is_counted, true) {
+            self.count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// It is over.
+    pub fn end(&mut self) {
+        if std::mem::take(&mut self.is_counted) {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Outstanding {
+    fn drop(&mut self) {
+        self.end();
     }
 }

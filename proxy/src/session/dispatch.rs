@@ -39,7 +39,7 @@ impl Job {
 impl Session {
     /// Executes the command at the front of `buffer`, and consumes it.
     pub(super) async fn dispatch(&mut self, buffer: &mut Buffer, incoming: Incoming) -> Result<(), CloseReason> {
-        self.handle.statements.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.handle.statements.increment();
         let Incoming::Whole { length } = incoming else {
             return Box::pin(self.dispatch_long(buffer)).await;
         };

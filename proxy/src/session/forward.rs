@@ -1,8 +1,6 @@
 //! A statement's way to one server, and its reply's way back.
 
 use std::future::poll_fn;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use rolecall_protocol::command::Command;
@@ -11,7 +9,6 @@ use rolecall_protocol::response::{ErrPacket, ReplyContext, ReplyScanner};
 use rolecall_protocol::{Capabilities, MariadbCapabilities, StatusFlags};
 use rolecall_router::refusal::refuses_writes;
 use rolecall_router::sql::{Access, Effects};
-use rolecall_router::topology::Server;
 
 use super::dispatch::Job;
 use super::local_file::send_file;
@@ -65,22 +62,6 @@ enum Arrived {
     ClientGone,
 }
 
-/// Counts a statement as under way at its server.
-struct Outstanding(Arc<Server>);
-
-impl Outstanding {
-    fn new(server: &Arc<Server>) -> Self {
-        server.outstanding.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(server))
-    }
-}
-
-impl Drop for Outstanding {
-    fn drop(&mut self) {
-        self.0.outstanding.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl Session {
     /// Sends a command (`own`, or the first `taken` bytes of `buffer`) to `link` and its reply to the client. The link
     /// goes back to the session only when the exchange ended cleanly.
@@ -123,8 +104,9 @@ impl Session {
         job: &Job,
         sent: Sent,
     ) -> Result<Exchanged, CloseReason> {
-        let _outstanding = Outstanding::new(&link.server);
+        link.outstanding.begin();
         let result = self.receive_counted(&mut link, buffer, taken, job, sent).await;
+        link.outstanding.end();
         self.handle.end();
         match result {
             Ok(exchanged @ (Exchanged::Done(_) | Exchanged::RefusedReadOnly(_))) => {

@@ -1,7 +1,5 @@
 //! Prepared statements of the binary protocol: the client's ids stay, the servers' differ.
 
-use std::collections::HashMap;
-
 use rolecall_protocol::command::Command;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::packet::{HEADER_LENGTH, SequenceId, put_packet};
@@ -10,14 +8,14 @@ use rolecall_protocol::statement::{
     ExecuteRequest, LongDataRequest, StatementId, read_statement_id, rewrite_statement_id,
 };
 use rolecall_router::session::Pins;
-use rolecall_router::sql::{Effects, Flavour, Hint, NamedCollation, Statement, classify, names_collation};
+use rolecall_router::sql::{Effects, Flavour, Hint, NamedCollation, Statement, names_collation};
 use rolecall_router::topology::ServerId;
 
 use super::dispatch::Job;
 use super::links::{Hold, LinkError};
 use super::relay::Outcome;
 use super::{CloseReason, Session};
-use crate::backend::{BackendStatement, Connection, QueryError};
+use crate::backend::{BackendStatement, ByStatement, Connection, QueryError};
 use crate::buffer::Buffer;
 
 /// Prepared statements that one session may have: servers' max_prepared_stmt_count is 16382 for all sessions together, and
@@ -52,7 +50,7 @@ pub(super) struct Prepared {
 /// A session's prepared statements.
 #[derive(Debug, Default)]
 pub(super) struct PreparedStatements {
-    by_id: HashMap<u32, Prepared>,
+    by_id: ByStatement<Prepared>,
     last_id: u32,
     /// The statement that a prepare under way will become.
     pending: Option<Prepared>,
@@ -79,8 +77,7 @@ impl Session {
     /// COM_STMT_PREPARE.
     pub(super) async fn prepare(&mut self, buffer: &mut Buffer, taken: usize) -> Result<(), CloseReason> {
         let sql = &buffer.filled()[HEADER_LENGTH + 1..taken];
-        let mut statement =
-            classify(sql, self.state.lexing(), &self.worker.shared.catalogue.load()).in_schema(self.state.schema());
+        let mut statement = self.worker.classify(sql, self.state.lexing()).in_schema(self.state.schema());
         let mut collation = None;
         if statement.effects.contains(Effects::SETS_COLLATION)
             && let Some(NamedCollation { name, is_alone }) = names_collation(sql, self.state.lexing())
@@ -162,7 +159,10 @@ impl Session {
             if request.flags().wants_cursor() {
                 statement = statement.tied();
             }
-            if let Some(types) = request.types() {
+            // Most clients send the same ones each time.
+            if let Some(types) = request.types()
+                && prepared.types.as_deref() != Some(types)
+            {
                 prepared.types = Some(types.into());
                 prepared.bindings += 1;
             }
@@ -351,15 +351,17 @@ impl Session {
         match job.command {
             Command::StmtPrepare => self.note_made(job.statement_id, server, outcome),
             Command::StmtExecute | Command::StmtBulkExecute => {
-                if let Some(prepared) = self.prepared.by_id.get_mut(&job.statement_id) {
-                    prepared.last = Some(server);
-                    prepared.long_data = None;
-                    prepared.cursor = outcome.cursor_open.then_some(server);
-                    if let Some((collation, is_alone)) = prepared.collation.clone() {
-                        self.note_collation(outcome.err.is_none().then_some(server), &collation, is_alone);
-                    }
+                let Some(prepared) = self.prepared.by_id.get_mut(&job.statement_id) else { return };
+                prepared.last = Some(server);
+                let held = prepared.long_data.take().is_some() | prepared.cursor.is_some();
+                prepared.cursor = outcome.cursor_open.then_some(server);
+                if let Some((collation, is_alone)) = prepared.collation.clone() {
+                    self.note_collation(outcome.err.is_none().then_some(server), &collation, is_alone);
                 }
-                self.update_statement_pins();
+                // The usual execution held nothing and holds nothing: no look at all the others.
+                if held || outcome.cursor_open {
+                    self.update_statement_pins();
+                }
             }
             Command::StmtFetch if outcome.last_row_sent => {
                 if let Some(prepared) = self.prepared.by_id.get_mut(&job.statement_id) {

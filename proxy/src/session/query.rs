@@ -10,9 +10,7 @@ use rolecall_protocol::response::{ErrPacket, ReplyKind};
 use rolecall_protocol::statement::QueryRequest;
 use rolecall_router::command::{is_repeatable, may_have_changed_data};
 use rolecall_router::session::Pins;
-use rolecall_router::sql::{
-    Effects, Hint, NamedCollation, Statement, Verb, bare_connection_id, classify, names_collation,
-};
+use rolecall_router::sql::{Effects, Hint, NamedCollation, Statement, Verb, bare_connection_id, names_collation};
 use rolecall_router::topology::{Primary, ServerId};
 
 use super::dispatch::Job;
@@ -36,10 +34,7 @@ impl Session {
             Err(error) => return self.malformed(&error).await,
         };
         let sql = request.sql();
-        let mut statement = self
-            .worker
-            .with_catalogue(|catalogue| classify(sql, self.state.lexing(), catalogue))
-            .in_schema(self.state.schema());
+        let mut statement = self.worker.classify(sql, self.state.lexing()).in_schema(self.state.schema());
         if statement.verb == Verb::Unknown {
             self.worker.metrics.unknown(&statement);
         }

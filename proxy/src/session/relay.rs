@@ -1,7 +1,5 @@
 //! One reply on its way from a server to the client.
 
-use std::collections::HashMap;
-
 use rolecall_protocol::packet::{SequenceId, put_packet};
 use rolecall_protocol::response::{EofPacket, ErrPacket, OkHeader, OkPacket, ReplyScanner, Then};
 use rolecall_protocol::statement::{PrepareOk, StatementId};
@@ -11,7 +9,7 @@ use rolecall_router::session::{Pins, SessionState, View};
 use rolecall_router::sql::{Flavour, Statement};
 use rolecall_router::topology::ServerId;
 
-use crate::backend::BackendStatement;
+use crate::backend::{BackendStatement, ByStatement};
 use crate::buffer::Buffer;
 
 /// The most that a packet which needs a look (OK, ERR, column count) may take.
@@ -53,7 +51,7 @@ pub(super) struct Relay<'a> {
     pub server: ServerId,
     pub statement: &'a Statement,
     /// The server's prepared statements by the client's ids, and which of these the command is about (0: none).
-    pub prepared: (&'a HashMap<u32, BackendStatement>, u32),
+    pub prepared: (&'a ByStatement<BackendStatement>, u32),
     pub outcome: Outcome,
     /// Bytes written anew, in front of what passes; empty in the common case.
     pub out: Vec<u8>,
@@ -154,6 +152,8 @@ impl Relay<'_> {
 
     /// Moves what passes so far behind what was written anew, since something else comes next.
     fn take_over(&mut self, reply: &mut Buffer, at: &mut usize) {
+        // At most a little is added to what is there: one allocation for the usual reply.
+        self.out.reserve(reply.len() + 64);
         self.out.extend_from_slice(&reply.filled()[..*at]);
         reply.consume(*at);
         *at = 0;
@@ -161,9 +161,7 @@ impl Relay<'_> {
 }
 
 fn put_eof(out: &mut Vec<u8>, eof: EofPacket, sequence: SequenceId) {
-    let mut payload = Vec::with_capacity(5);
-    eof.put(&mut payload);
-    put(out, &payload, sequence);
+    put(out, &eof.payload(), sequence);
 }
 
 fn put(out: &mut Vec<u8>, payload: &[u8], mut sequence: SequenceId) {

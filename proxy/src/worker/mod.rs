@@ -3,12 +3,12 @@
 mod serve;
 mod snapshot;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use arc_swap::Guard;
 use rolecall_router::catalogue::Catalogue;
-use rolecall_router::sql::{ClientCharset, Lexing, SqlMode};
+use rolecall_router::sql::{ClientCharset, Lexing, SqlMode, Statement, Verdicts};
 use rolecall_router::topology::Topology;
 use tokio::sync::watch;
 
@@ -30,6 +30,7 @@ pub struct Worker {
     settings: Snapshot<Settings>,
     topology: Snapshot<Topology>,
     catalogue: Snapshot<Catalogue>,
+    verdicts: RefCell<Verdicts>,
     rotation: Cell<u32>,
     /// Each KILL under way holds a receiver.
     kills: watch::Sender<()>,
@@ -43,6 +44,7 @@ impl Worker {
             settings: Snapshot::new(Arc::clone(&shared.settings)),
             topology: Snapshot::new(shared.topology.snapshots()),
             catalogue: Snapshot::new(Arc::clone(&shared.catalogue)),
+            verdicts: RefCell::new(Verdicts::new(shared.catalogue.load_full())),
             shared,
             metrics,
             rotation: Cell::new(0),
@@ -66,9 +68,10 @@ impl Worker {
         self.topology.with(look)
     }
 
-    /// Stored routines and views that write, likewise.
-    pub fn with_catalogue<R>(&self, look: impl FnOnce(&Catalogue) -> R) -> R {
-        self.catalogue.with(look)
+    /// What a statement's text does, by what is known now of stored routines and views.
+    #[must_use]
+    pub fn classify(&self, sql: &[u8], lexing: &Lexing) -> Statement {
+        self.catalogue.with_shared(|catalogue| self.verdicts.borrow_mut().classify(sql, lexing, catalogue))
     }
 
     /// A number that changes from call to call, for the balance.

@@ -16,6 +16,11 @@ impl<T> Snapshot<T> {
 
     /// Looks at the newest value. `look` must not look at this snapshot again.
     pub(super) fn with<R>(&self, look: impl FnOnce(&T) -> R) -> R {
+        self.with_shared(|value| look(value))
+    }
+
+    /// The same, for who keeps the value.
+    pub(super) fn with_shared<R>(&self, look: impl FnOnce(&Arc<T>) -> R) -> R {
         look(self.0.borrow_mut().load())
     }
 }

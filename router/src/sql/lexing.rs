@@ -64,6 +64,16 @@ pub struct Lexing {
     pub version: ServerVersion,
 }
 
+impl Lexing {
+    /// [`Self::default`], as a constant.
+    pub(super) const DEFAULT: Self = Self {
+        mode: SqlMode::empty(),
+        charset: ClientCharset::AsciiSafe,
+        flavour: Flavour::Mysql,
+        version: ServerVersion(0),
+    };
+}
+
 impl SqlMode {
     /// From the value of sql_mode (a list with commas).
     #[must_use]

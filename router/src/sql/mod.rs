@@ -10,9 +10,11 @@ mod keyword;
 mod lexing;
 mod literal;
 mod multibyte;
+mod shape;
 mod statement;
 mod token;
 mod variable;
+mod verdicts;
 mod word_index;
 
 pub use classify::{
@@ -23,5 +25,6 @@ pub use keyword::Keyword;
 pub use lexing::{ClientCharset, Flavour, Lexing, ServerVersion, SqlMode};
 pub use statement::{Access, Effects, Hint, Statement, Verb, Why};
 pub use token::{Findings, Kind, Token, Tokens};
+pub use verdicts::Verdicts;
 
 pub(crate) use classify::{body_is_harmless, system_schema, view_is_harmless};
