@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,9 @@ pub struct ProxyOptions {
     pub listener: Option<String>,
     /// More options for its command line.
     pub more: Vec<String>,
+    /// A program that starts it, with its arguments; the proxy's own program and arguments follow. The process must stay
+    /// the same.
+    pub wrapper: Vec<String>,
     /// None of its servers can be used: it is not waited for a greeting.
     pub unserved: bool,
 }
@@ -92,7 +95,10 @@ impl Proxy {
         arguments.extend(options.more.iter().cloned());
         let path = folder.join("log");
         let log = File::options().read(true).write(true).create(true).truncate(true).open(&path).expect("writable");
-        let process = GuardedProcess::start(&binary(), &arguments, &path, &folder);
+        let mut command = options.wrapper.clone();
+        command.push(binary().display().to_string());
+        command.append(&mut arguments);
+        let process = GuardedProcess::start(Path::new(&command[0]), &command[1..], &path, &folder);
         let proxy = Self { address, admin, folder, log, process };
         proxy.wait_until_ready(!options.unserved).then_some(proxy)
     }

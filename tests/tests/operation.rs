@@ -2,6 +2,8 @@
 
 #[path = "operation/constant.rs"]
 mod constant;
+#[path = "operation/crowds.rs"]
+mod crowds;
 #[path = "operation/endings.rs"]
 mod endings;
 #[path = "operation/front.rs"]
@@ -14,7 +16,11 @@ mod limits;
 mod logs;
 #[path = "operation/memory.rs"]
 mod memory;
+#[path = "operation/names.rs"]
+mod names;
 #[path = "operation/reload.rs"]
 mod reload;
+#[path = "operation/replication.rs"]
+mod replication;
 #[path = "operation/shutdown.rs"]
 mod shutdown;

@@ -40,8 +40,12 @@ mod reads;
 mod refusals;
 #[path = "wire/results.rs"]
 mod results;
+#[path = "wire/resumption.rs"]
+mod resumption;
 #[path = "wire/sessions.rs"]
 mod sessions;
+#[path = "wire/sockets.rs"]
+mod sockets;
 #[path = "wire/tokens.rs"]
 mod tokens;
 #[path = "wire/transactions.rs"]

@@ -57,6 +57,9 @@ pub struct Session {
     borrowed: Option<Box<BorrowedVariables>>,
 }
 
+/// Commands of one client that are served in a row, where nothing is waited for.
+const COMMANDS_IN_A_TURN: u32 = 32;
+
 enum Wake {
     Read(Buffer),
     ClientGone,
@@ -150,8 +153,10 @@ impl Session {
         .await
     }
 
-    /// Serves what has been read, until nothing is left.
+    /// Serves what has been read, until nothing is left. Commands that came together may need no waiting at all: after
+    /// some of them its worker's other sessions have their turn.
     async fn serve(&mut self, buffer: &mut Buffer) -> Result<(), CloseReason> {
+        let mut together = 0_u32;
         loop {
             let incoming = self.read_command(buffer).await?;
             self.dispatch(buffer, incoming).await?;
@@ -162,6 +167,10 @@ impl Session {
                 return Ok(());
             }
             self.client.new_exchange();
+            together += 1;
+            if together.is_multiple_of(COMMANDS_IN_A_TURN) {
+                tokio::task::yield_now().await;
+            }
         }
     }
 

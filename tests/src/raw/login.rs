@@ -1,6 +1,7 @@
 //! Logging in, with every choice open.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use rolecall_protocol::auth::{AuthMoreData, AuthSwitchRequest, caching_sha2, ed25519, native};
 use rolecall_protocol::compression::Algorithm;
@@ -12,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::client::Client;
 use super::reply::Part;
+use super::stream::Stream;
 use super::tls::{any_certificate, encrypt_with_pem};
 use crate::transcript::Event;
 
@@ -117,6 +119,20 @@ impl Client {
     /// Where the server closes without one.
     pub fn login(address: SocketAddr, options: &LoginOptions) -> Result<Self, ErrPacket> {
         let mut client = Self::connect(address).unwrap_or_else(|error| panic!("connecting to {address}: {error}"));
+        client.log_in(options)?;
+        Ok(client)
+    }
+
+    /// Connects to a unix socket and logs in.
+    ///
+    /// # Errors
+    /// The server's ERR packet.
+    ///
+    /// # Panics
+    /// Where nobody listens there, or the server closes without a word.
+    pub fn login_at_socket(path: &Path, options: &LoginOptions) -> Result<Self, ErrPacket> {
+        let stream = Stream::connect_unix(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let mut client = Self::over(stream);
         client.log_in(options)?;
         Ok(client)
     }
@@ -229,7 +245,7 @@ impl Client {
                     let switch = AuthSwitchRequest::decode(&packet.payload).expect("an AuthSwitchRequest");
                     plugin = String::from_utf8_lossy(switch.plugin).into_owned();
                     scramble = switch.data.strip_suffix(&[0]).unwrap_or(switch.data).to_vec();
-                    let answer = match (plugin.as_str(), options.tls) {
+                    let answer = match (plugin.as_str(), self.stream.is_private()) {
                         // What unknown users are asked for, now and then. 0x01 asks for the server's key.
                         ("sha256_password", false) => vec![0x01],
                         ("sha256_password", true) => respond("mysql_clear_password", &options.password, &scramble),
@@ -248,7 +264,7 @@ impl Client {
         clear.push(0);
         match data {
             [caching_sha2::FAST_AUTH_SUCCESS] => {}
-            [caching_sha2::PERFORM_FULL_AUTHENTICATION] if options.tls => self.send_packet(&clear),
+            [caching_sha2::PERFORM_FULL_AUTHENTICATION] if self.stream.is_private() => self.send_packet(&clear),
             [caching_sha2::PERFORM_FULL_AUTHENTICATION] => self.send_packet(&[caching_sha2::REQUEST_PUBLIC_KEY]),
             key => {
                 let covered = caching_sha2::cover(&clear, scramble);

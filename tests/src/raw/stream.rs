@@ -2,12 +2,15 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rolecall_protocol::compression::{Algorithm, Compressor};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
 
 use super::compression::CompressedLeg;
 
@@ -19,6 +22,7 @@ pub struct Stream {
     compression: Option<CompressedLeg>,
     inbox: Vec<u8>,
     at: usize,
+    private: bool,
 }
 
 impl Stream {
@@ -42,7 +46,32 @@ impl Stream {
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(Self::PATIENCE))?;
         socket.set_write_timeout(Some(Self::PATIENCE))?;
-        Ok(Self { socket, tls: None, compression: None, inbox: Vec::new(), at: 0 })
+        Ok(Self { socket, tls: None, compression: None, inbox: Vec::new(), at: 0, private: false })
+    }
+
+    /// Connects to a unix socket.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn connect_unix(path: &Path) -> io::Result<Self> {
+        let socket = UnixStream::connect(path)?;
+        socket.set_read_timeout(Some(Self::PATIENCE))?;
+        socket.set_write_timeout(Some(Self::PATIENCE))?;
+        // Reading, writing and shutting down are the same for all sockets.
+        let socket = TcpStream::from(OwnedFd::from(socket));
+        Ok(Self { socket, tls: None, compression: None, inbox: Vec::new(), at: 0, private: true })
+    }
+
+    /// Whether nobody but the peer can read what is sent: a password may go in clear.
+    #[must_use]
+    pub const fn is_private(&self) -> bool {
+        self.private || self.tls.is_some()
+    }
+
+    /// Whether TLS took up an earlier session.
+    #[must_use]
+    pub fn is_resumed(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.conn.handshake_kind() == Some(HandshakeKind::Resumed))
     }
 
     /// The socket below.
