@@ -10,6 +10,8 @@ mod endings;
 mod front;
 #[path = "operation/holds.rs"]
 mod holds;
+#[path = "operation/idle.rs"]
+mod idle;
 #[path = "operation/limits.rs"]
 mod limits;
 #[path = "operation/logs.rs"]

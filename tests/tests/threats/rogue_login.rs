@@ -36,6 +36,10 @@ fn meddle(moment: &Moment) -> Verdict {
         ("key_is_none", 2) => {
             Verdict::Instead(moment.packet(b"\x01-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"))
         }
+        // A21: data of a plugin that looks like OK, EOF or ERR.
+        ("more_like_ok", 1) => Verdict::Last(moment.packet(b"\x01\0\0\0\x02\0\0\0")),
+        ("more_like_eof", 1) => Verdict::Last(moment.packet(b"\x01\xfe\0\0\x02\0")),
+        ("more_like_error", 1) => Verdict::Last(moment.packet(b"\x01\xff\x15\x04#28000not an error")),
         ("cut_ok", 1) => Verdict::Last(moment.packet(&[0])),
         ("empty", 1) => Verdict::Last(moment.packet(&[])),
         ("error_is_empty", 1) => Verdict::Last(moment.packet(&[0xFF])),
@@ -95,6 +99,9 @@ fn what_no_server_may_say_during_a_login_ends_in_an_error_that_says_what() {
         ("next_factor", "multi-factor"),
         ("key_unasked", ""),
         ("key_is_none", "public key"),
+        ("more_like_ok", ""),
+        ("more_like_eof", ""),
+        ("more_like_error", ""),
         ("cut_ok", "malformed"),
         ("empty", "malformed"),
         ("error_is_empty", "malformed"),
@@ -111,6 +118,7 @@ fn what_no_server_may_say_during_a_login_ends_in_an_error_that_says_what() {
         let (code, text) = error.unwrap_or_else(|| panic!("{word}: logged in"));
         assert!(code == 1105 || code == 1045, "{word}: {code} {text}");
         assert!(text.contains(says), "{word}: {text}");
+        assert!(!text.contains("not an error"), "{word}: {text}");
         assert!(took < Duration::from_secs(10), "{word}: {took:?}");
         witness.goes_on();
     }

@@ -137,7 +137,7 @@ on_every_server! {
         });
     }
 
-    fn b21_reset_forgets_statements(stage) {
+    fn b21_d10_reset_forgets_statements(stage) {
         Trial::new(stage, "b21").run(|run| {
             let statement = run.prepare("select 1");
             run.reset_connection().expect_ok("reset");
@@ -218,7 +218,7 @@ on_every_server! {
         });
     }
 
-    fn b22_query_attributes(stage) {
+    fn b22_d13_query_attributes(stage) {
         if stage.flavour().is_mariadb() {
             return; // It has no such capability; the greeting's test shows that it is not offered.
         }

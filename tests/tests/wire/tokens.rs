@@ -21,7 +21,7 @@ scripts! {
         ],
     }
 
-    fn s4_dashes_hashes_and_comments {
+    fn s4_s5_s6_s7_s21_dashes_hashes_and_comments {
         setup: ["create table t (a int)"],
         steps: [
             "select 5--1", "select 5-- 1", "select 5--\t1", "select 5 --", "select 1 # select 2", "select 1 # x\n + 1", "select 1 # x\r + 1", "select 1 /* a /* b */ + 1", "select 1 /* a", "select /**/ 1",
