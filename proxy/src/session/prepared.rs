@@ -21,6 +21,9 @@ use crate::buffer::Buffer;
 /// Prepared statements that one session may have: servers' max_prepared_stmt_count is 16382 for all sessions together, and
 /// no single one may take all of it.
 const STATEMENTS_PER_SESSION: usize = 8000;
+/// Bytes of their texts that are kept for one session, so that another server can be given them. Beyond it a statement
+/// lives on the primary alone.
+const TEXTS_PER_SESSION: usize = 16 << 20;
 /// MariaDB's name for the statement that was prepared last.
 const LAST_PREPARED: u32 = u32::MAX;
 
@@ -47,11 +50,19 @@ pub(super) struct Prepared {
     last: Option<ServerId>,
 }
 
+impl Prepared {
+    fn text_length(&self) -> usize {
+        self.sql.as_ref().map_or(0, |sql| sql.len())
+    }
+}
+
 /// A session's prepared statements.
 #[derive(Debug, Default)]
 pub(super) struct PreparedStatements {
     by_id: ByStatement<Prepared>,
     last_id: u32,
+    /// Bytes of all texts.
+    texts: usize,
     /// The statement that a prepare under way will become.
     pending: Option<Prepared>,
 }
@@ -59,6 +70,19 @@ pub(super) struct PreparedStatements {
 impl PreparedStatements {
     pub(super) fn clear(&mut self) {
         self.by_id.clear();
+        self.texts = 0;
+    }
+
+    fn insert(&mut self, id: u32, prepared: Prepared) {
+        self.texts += prepared.text_length();
+        self.by_id.insert(id, prepared);
+        self.last_id = id;
+    }
+
+    fn remove(&mut self, id: u32) -> bool {
+        let removed = self.by_id.remove(&id);
+        self.texts -= removed.as_ref().map_or(0, Prepared::text_length);
+        removed.is_some()
     }
 
     fn resolve(&self, id: StatementId) -> u32 {
@@ -85,7 +109,12 @@ impl Session {
             statement = statement.with_known_collation(!is_alone);
             collation = Some((name.into(), is_alone));
         }
-        let sql = Some(sql.into());
+        let sql = if self.prepared.texts + sql.len() <= TEXTS_PER_SESSION {
+            Some(sql.into())
+        } else {
+            statement = Statement::unknown("one prepared statement more than texts are kept of");
+            None
+        };
         let Some(job) = self.prepare_job(sql, statement).await? else { return Ok(()) };
         if let Some(pending) = &mut self.prepared.pending {
             pending.collation = collation;
@@ -162,6 +191,8 @@ impl Session {
             // Most clients send the same ones each time.
             if let Some(types) = request.types()
                 && prepared.types.as_deref() != Some(types)
+                // Where the text is not kept, no other server will ever ask for them.
+                && prepared.sql.is_some()
             {
                 prepared.types = Some(types.into());
                 prepared.bindings += 1;
@@ -290,7 +321,7 @@ impl Session {
             return self.send_error(&malformed(self.state.lexing().flavour)).await;
         };
         let id = self.prepared.resolve(id);
-        if self.prepared.by_id.remove(&id).is_none() {
+        if !self.prepared.remove(id) {
             return Ok(());
         }
         for link in &mut self.links {
@@ -384,8 +415,7 @@ impl Session {
         let (Some(mut prepared), Some(ok)) = (self.prepared.pending.take(), outcome.prepared) else { return };
         prepared.parameters = ok.params;
         prepared.last = Some(server);
-        self.prepared.by_id.insert(id, prepared);
-        self.prepared.last_id = id;
+        self.prepared.insert(id, prepared);
         self.state.expect_state_change();
         if let Some(link) = self.links.iter_mut().find(|link| link.server.id == server) {
             link.statements.insert(id, BackendStatement { id: ok.statement.0, types: 0 });

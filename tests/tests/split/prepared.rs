@@ -110,6 +110,31 @@ on_every_server! {
         session.client.run("commit");
     }
 
+    /// One text too many to keep: the statement lives on the primary, where writes and transactions can follow it.
+    fn a_statement_whose_text_is_not_kept_is_the_primarys(stage) {
+        let mut session = Counted::new(stage, "split_texts");
+        let large = format!("select length('{}')", "x".repeat(250 << 10));
+        (0..68).for_each(|_| drop(session.client.prepare(&large)));
+        // What is small has room still where what is large has none.
+        let kept = session.client.prepare("select * from t where id = ?").id;
+        let one = [Parameter::integer(1)];
+        let reads = session.count("com/Execute", 5, |client| {
+            (0..5).for_each(|_| drop(client.execute(kept, &one).expect_ok("execute")));
+        });
+        assert_eq!(reads[0], 0, "{reads:?}");
+        let large = format!("select id, a, length('{}') from t where id = ?", "x".repeat(250 << 10));
+        let not_kept = session.client.prepare(&large).id;
+        let executions = session.count("com/Execute", 6, |client| {
+            client.execute(not_kept, &one).expect_ok("execute");
+            client.run("begin");
+            client.run("update t set a = a + 1 where id = 1");
+            (0..4).for_each(|_| drop(client.execute_with(not_kept, 0, &one, false).expect_ok("without types")));
+            client.run("commit");
+            client.execute(not_kept, &one).expect_ok("execute");
+        });
+        assert_eq!(executions, [6, 0, 0]);
+    }
+
     /// B12, C3: a cursor belongs to its connection, and writes must be able to follow.
     fn a_cursor_is_the_primarys(stage) {
         let mut session = Counted::new(stage, "split_cursor");

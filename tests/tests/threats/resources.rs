@@ -191,6 +191,36 @@ fn prepared_statements_of_one_session_are_bounded_and_leave_room_for_others() {
     }
 }
 
+#[test]
+fn texts_of_prepared_statements_are_kept_within_bounds() {
+    let proxy = proxy();
+    let mut client = proxy.login(&right());
+    let text = |number: u32| format!("select {number}, length('{}')", "x".repeat(200 << 10));
+    let first = client.prepare(&text(0)).id;
+    let before = proxy.forget_peak();
+    let mut last = first;
+    for number in 1..400 {
+        last = client.prepare(&text(number)).id;
+        client.transcript.clear();
+    }
+    let grown = proxy.memory().peak.saturating_sub(before);
+    tell(&format!("78 MiB of prepared statements: {} KiB more memory at the peak", grown >> 10));
+    // 16 MiB are kept, by which a statement can be prepared on another server.
+    assert!(grown < 20 << 20, "{grown} bytes");
+    for id in [first, last] {
+        client.execute(id, &[]).expect_ok("both run");
+    }
+    // Who closes what is not needed has room again.
+    (first..last).for_each(|id| client.close_statement(id));
+    let again = client.prepare(&text(400)).id;
+    client.execute(again, &[]).expect_ok("execute");
+    client.reset_connection().expect_ok("reset");
+    assert_eq!(client.execute(again, &[]).code(), 1243);
+    let again = client.prepare("select 'after a reset'").id;
+    client.execute(again, &[]).expect_ok("execute");
+    proxy.expect_no_panic();
+}
+
 /// SETs of a number, of which each changes something.
 fn set(number: u32) -> String {
     let value = 10 + number % 50;
