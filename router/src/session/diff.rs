@@ -92,10 +92,19 @@ fn put_names(out: &mut Vec<u8>, charset: &[u8], collation: &[u8]) {
     }
 }
 
+/// A text: doubled quotes work under every sql_mode. What a backslash or a byte outside ASCII means depends on sql_mode and
+/// character set; trackers report UTF-8.
 fn put_value(out: &mut Vec<u8>, value: &[u8]) {
+    if value.iter().any(|byte| *byte == b'\\' || !byte.is_ascii()) {
+        out.extend_from_slice(b"_utf8mb4 x'");
+        out.extend(
+            value.iter().flat_map(|byte| [byte >> 4, byte & 0xF]).map(|digit| b"0123456789ABCDEF"[digit as usize]),
+        );
+        out.push(b'\'');
+        return;
+    }
     out.push(b'\'');
     for byte in value {
-        // Doubling works under every sql_mode; names and values of variables are ASCII apart from paths.
         if *byte == b'\'' {
             out.push(b'\'');
         }
@@ -128,6 +137,8 @@ mod tests {
         assert_eq!(assignment(b"autocommit", b"OFF"), "@@session.autocommit='OFF'");
         assert_eq!(assignment(b"long_query_time", b"1.500000"), "@@session.long_query_time=1.500000");
         assert_eq!(assignment(b"sql_mode", b"it's"), "@@session.sql_mode='it''s'");
+        assert_eq!(assignment(b"name", b"'\\"), "@@session.name=_utf8mb4 x'275C'");
+        assert_eq!(assignment(b"name", "\u{e4}".as_bytes()), "@@session.name=_utf8mb4 x'C3A4'");
     }
 
     #[test]

@@ -35,6 +35,29 @@ on_every_server! {
         assert!(session.is_free());
     }
 
+    /// C4, C7: values that no quotes can hold under every sql_mode and character set.
+    fn values_with_backslashes_and_letters_follow_the_session(stage) {
+        if !stage.flavour().is_mariadb() {
+            return; // MySQL has no session variable for any text.
+        }
+        let mut session = Counted::new(stage, "split_texts");
+        let ask = "select /* rolecall: replica */ hex(@@default_master_connection)";
+        let counts = session.count("sql/select", 12, |client| {
+            for set in [
+                r"set session default_master_connection = 'a\\b'",
+                r"set session default_master_connection = 'it''s \\'",
+                // Two letters of UTF-8 are four of latin1.
+                "set names latin1, session default_master_connection = '\u{e4}\u{df}'",
+                "set names utf8mb4, session default_master_connection = '\u{e4}\u{df}\\\\'",
+            ] {
+                client.run(set);
+                let here = client.run("select /* rolecall: primary */ hex(@@default_master_connection)").value();
+                (0..2).for_each(|_| assert_eq!(client.run(ask).value(), here, "{set}"));
+            }
+        });
+        assert_eq!(counts[0], 4);
+    }
+
     /// C7, Q21
     fn the_collation_of_set_names_follows_the_session(stage) {
         let mut session = Counted::new(stage, "split_collation");
