@@ -12,6 +12,8 @@ mod binary;
 mod change_user;
 #[path = "wire/clients.rs"]
 mod clients;
+#[path = "wire/collations.rs"]
+mod collations;
 #[path = "wire/commands.rs"]
 mod commands;
 #[path = "wire/compression.rs"]

@@ -114,8 +114,8 @@ impl SslRequest {
         Ok(Self { capabilities, mariadb, max_packet_size, collation })
     }
 
-    /// The payload as it travels. A collation id over 255 cannot be sent: utf8mb4_general_ci stands in for it, and
-    /// the session has to be told by SET NAMES.
+    /// The payload as it travels. A collation id over 255 cannot be sent: 0 stands in for it, which leaves the
+    /// server's own default, and the server has to be told afterwards.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(32);
@@ -126,7 +126,7 @@ impl SslRequest {
     fn put(&self, out: &mut Vec<u8>) {
         out.put_u32(self.capabilities.bits());
         out.put_u32(self.max_packet_size);
-        out.put_u8(u8::try_from(self.collation).unwrap_or(UTF8MB4_GENERAL_CI));
+        out.put_u8(u8::try_from(self.collation).unwrap_or(0));
         out.put_bytes(&[0; 19]);
         let with_extended = !self.capabilities.contains(Capabilities::LONG_PASSWORD);
         out.put_u32(if with_extended { self.mariadb.bits() } else { 0 });
@@ -250,7 +250,6 @@ pub(super) fn put_short(out: &mut Vec<u8>, response: &[u8]) {
 }
 
 const MAX_ZSTD_LEVEL: u8 = 22;
-const UTF8MB4_GENERAL_CI: u8 = 45;
 
 #[cfg(test)]
 mod tests;

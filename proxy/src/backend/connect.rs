@@ -10,9 +10,10 @@ use rolecall_protocol::handshake::{ClientHandshake, ClientStep, Established, Gre
 use rolecall_protocol::response::ErrPacket;
 use rolecall_protocol::wire::Put;
 use rolecall_protocol::{Capabilities, MariadbCapabilities, ProtocolError};
+use rolecall_router::session::collation_by_id;
 use rolecall_router::topology::Server;
 
-use super::{Connection, Outages};
+use super::{Connection, Outages, QueryError};
 use crate::buffer::Buffer;
 use crate::clock::Clock;
 use crate::crypto::ServerKeys;
@@ -164,7 +165,15 @@ impl Connector {
             transport.start_compression(algorithm);
         }
         let greeting = established.greeting.clone();
-        Ok((Connection::new(Arc::clone(server), transport, *established, identity.schema.clone()), greeting))
+        let mut connection = Connection::new(Arc::clone(server), transport, *established, identity.schema.clone());
+        if let Some(set) = collation_by_id(identity.collation) {
+            match connection.set_collation(&set).await {
+                // As with a login: one that the server does not know leaves its own default.
+                Ok(()) | Err(QueryError::Refused(_)) => {}
+                Err(QueryError::Leg(error)) => return Err(error.into()),
+            }
+        }
+        Ok((connection, greeting))
     }
 
     fn login(&self, identity: &Identity, private_channel: bool) -> Login {

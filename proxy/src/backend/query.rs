@@ -7,7 +7,7 @@ use rolecall_protocol::response::text;
 use rolecall_protocol::response::{ErrPacket, OkPacket};
 use rolecall_protocol::statement::{PrepareOk, put_query};
 use rolecall_protocol::wire::Reader;
-use rolecall_router::session::Prefix;
+use rolecall_router::session::{COLLATION_QUESTION, Prefix, names};
 
 use super::Connection;
 use crate::buffer::Buffer;
@@ -89,6 +89,19 @@ impl Connection {
     pub async fn schema(&mut self) -> Result<Vec<u8>, QueryError> {
         let mut result = self.query(b"SELECT DATABASE()").await?;
         Ok(result.rows.pop().and_then(|mut row| row.pop()).flatten().unwrap_or_default())
+    }
+
+    /// Sets a collation by `set`, which names it by its id, and the character sets that go with it.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub(super) async fn set_collation(&mut self, set: &str) -> Result<(), QueryError> {
+        self.query(set.as_bytes()).await?;
+        let named = self.query(COLLATION_QUESTION.as_bytes()).await?;
+        if let Some([Some(charset), Some(collation)]) = named.rows.first().map(Vec::as_slice) {
+            self.query(&names(charset, collation)).await?;
+        }
+        Ok(())
     }
 
     /// COM_STMT_PREPARE of a statement that the client has prepared elsewhere.

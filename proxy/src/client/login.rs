@@ -168,7 +168,10 @@ async fn read_response(
 /// Bytes of the TLS handshake that came in one read with the SSLRequest.
 fn feed(connection: &mut rustls::ServerConnection, mut early: &[u8]) -> Result<(), LegError> {
     while !early.is_empty() {
-        connection.read_tls(&mut early)?;
+        // Takes nothing more once the peer has ended TLS.
+        if connection.read_tls(&mut early)? == 0 {
+            return Err(LegError::Closed);
+        }
         connection
             .process_new_packets()
             .map_err(|error| LegError::Io(std::io::Error::new(std::io::ErrorKind::InvalidData, error)))?;

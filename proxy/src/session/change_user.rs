@@ -29,6 +29,8 @@ impl Session {
         let body = &buffer.filled()[HEADER_LENGTH + 1..taken];
         let request = ChangeUser::decode(body, self.capabilities);
         buffer.consume(taken);
+        // A client whose plugin is mysql_clear_password has sent its password there.
+        buffer.wipe_consumed();
         let Ok(request) = request else {
             return self.send_error(&ErrPacket::new(ErrorCode::UNKNOWN_COM_ERROR, "Unknown command")).await;
         };

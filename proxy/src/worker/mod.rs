@@ -102,7 +102,7 @@ impl Worker {
         };
         Lexing {
             mode: SqlMode::from_value(&offer.sql_mode),
-            charset: ClientCharset::from_collation(identity.collation),
+            charset: ClientCharset::from_collation(identity.collation, offer.flavour),
             flavour: offer.flavour,
             version: offer.version,
         }

@@ -67,6 +67,26 @@ pub fn diff(session: &SessionState, view: &View) -> Vec<Prefix> {
     prefixes
 }
 
+/// Sets the collation that a client named by an id for which a login has no room: it has the id's low byte only (MySQL
+/// Source Code Documentation, "Protocol::HandshakeResponse41"), COM_CHANGE_USER has two. None where a login will do.
+///
+/// The character sets follow by [`names`]: MariaDB takes ids for collations alone.
+#[must_use]
+pub fn collation_by_id(id: u16) -> Option<String> {
+    (id > 0xFF).then(|| format!("SET collation_connection={id}"))
+}
+
+/// Asks for the names that [`names`] wants.
+pub const COLLATION_QUESTION: &str = "SELECT @@character_set_connection,@@collation_connection";
+
+/// SET NAMES charset COLLATE collation.
+#[must_use]
+pub fn names(charset: &[u8], collation: &[u8]) -> Vec<u8> {
+    let mut sql = b"SET ".to_vec();
+    put_names(&mut sql, charset, collation);
+    sql
+}
+
 /// `@@session.name=value`. Trackers report values as text; numbers must not be quoted (error 1232), and an empty
 /// character_set_results stands for NULL (sessions.md 2).
 fn put_assignment(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {

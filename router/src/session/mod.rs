@@ -12,7 +12,7 @@ mod tracking;
 mod view;
 
 pub use borrowed::BorrowedVariables;
-pub use diff::{Prefix, diff};
+pub use diff::{COLLATION_QUESTION, Prefix, collation_by_id, diff, names};
 pub use pins::{Pin, Pins};
 pub use state::{Observed, SessionState};
 pub use tracking::{ClientTracking, tracker_setup};

@@ -94,10 +94,15 @@ impl SqlMode {
 }
 
 impl ClientCharset {
-    /// From a collation's id, as in the handshake. Collations of character sets that need care are named; all others of
-    /// the servers' lists are safe, except for the wide ones, which no client may use.
+    /// From a collation's id, as in the handshake or COM_CHANGE_USER. Collations of character sets that need care are named;
+    /// all others of the servers' lists are safe, except for the wide ones, which no client may use.
     #[must_use]
-    pub const fn from_collation(id: u16) -> Self {
+    pub const fn from_collation(id: u16, flavour: Flavour) -> Self {
+        // MariaDB has each collation without padding at an id 1024 higher; MySQL leaves those ids to its users.
+        let id = match (id, flavour) {
+            (1024..=2047, Flavour::Mariadb) => id - 1024,
+            _ => id,
+        };
         match id {
             28 | 87 => Self::Gbk,
             248..=250 => Self::Gb18030,
@@ -110,7 +115,8 @@ impl ClientCharset {
             10 | 82 => Self::Unknown,
             // utf8mb3 and utf8mb4
             33 | 45 | 46 | 76 | 83 | 192..=247 | 255..=323 | 576..=579 | 608..=611 | 2048..=2503 => Self::Utf8,
-            _ => Self::AsciiSafe,
+            0..=254 => Self::AsciiSafe,
+            _ => Self::Unknown,
         }
     }
 
@@ -129,5 +135,28 @@ impl ClientCharset {
             | b"ujis" | b"eucjpms" | b"euckr" | b"gb2312" => Self::AsciiSafe,
             _ => Self::Unknown,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c7_a_collation_without_padding_has_the_character_set_of_its_twin() {
+        let of = ClientCharset::from_collation;
+        for (id, charset) in [
+            (28, ClientCharset::Gbk),
+            (84, ClientCharset::Big5),
+            (96, ClientCharset::Sjis),
+            (45, ClientCharset::Utf8),
+            (8, ClientCharset::AsciiSafe),
+            (35, ClientCharset::Unknown),
+        ] {
+            assert_eq!((of(id, Flavour::Mariadb), of(id + 1024, Flavour::Mariadb)), (charset, charset), "{id}");
+            assert_eq!(of(id + 1024, Flavour::Mysql), ClientCharset::Unknown, "{id}");
+        }
+        assert_eq!(of(400, Flavour::Mysql), ClientCharset::Unknown);
+        assert_eq!(of(2304, Flavour::Mariadb), ClientCharset::Utf8);
     }
 }

@@ -227,7 +227,7 @@ impl Client {
             user: options.user.clone().into_bytes(),
             auth_response: zeroize::Zeroizing::new(respond(&options.plugin, &options.password, &scramble)),
             database: options.database.clone().unwrap_or_default().into_bytes(),
-            collation: Some(options.collation.into()),
+            collation: Some(options.collation),
             plugin: Some(options.plugin.clone().into_bytes()),
             attributes: Vec::new(),
         };

@@ -42,7 +42,7 @@ pub struct LoginOptions {
     /// The plugin that the client starts with.
     pub plugin: String,
     /// Collation id.
-    pub collation: u8,
+    pub collation: u16,
     /// TLS.
     pub tls: bool,
     /// Compression.
@@ -189,7 +189,7 @@ impl Client {
             capabilities: self.capabilities,
             mariadb: options.mariadb,
             max_packet_size: 1 << 30,
-            collation: options.collation.into(),
+            collation: options.collation,
         }
     }
 
