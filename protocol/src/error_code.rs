@@ -42,6 +42,8 @@ error_codes! {
     NET_PACKETS_OUT_OF_ORDER = 1156, b"08S01";
     /// Got timeout reading communication packets.
     NET_READ_INTERRUPTED = 1159, b"08S01";
+    /// Variable can't be set to the value.
+    WRONG_VALUE_FOR_VARIABLE = 1231, b"42000";
     /// Access denied; privilege needed.
     SPECIFIC_ACCESS_DENIED = 1227, b"42000";
     /// Client does not support authentication protocol.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use rolecall_protocol::auth::{Credential, Scramble};
 use rolecall_router::catalogue::Catalogue;
+use rolecall_router::consistency::Consistency;
 use rolecall_router::decide::{Mode, ReadsOnPrimary};
 use tokio::sync::watch;
 
@@ -26,6 +27,8 @@ pub struct Settings {
     pub reads_on_primary: ReadsOnPrimary,
     /// How long a statement waits for a server that may take it.
     pub hold_timeout: Duration,
+    /// How long a read waits for a replica to catch up, before it goes to the primary.
+    pub catch_up_timeout: Duration,
     /// Statements up to this many bytes are classified; longer ones stream to the primary.
     pub statement_buffer: usize,
     /// The longest statement, in bytes.
@@ -54,6 +57,8 @@ pub enum ClientTls {
 pub struct ListenerProfile {
     /// What it does with statements.
     pub mode: Mode,
+    /// What reads are promised, unless the session or the statement says otherwise.
+    pub consistency: Consistency,
     /// TLS towards its clients.
     pub tls: ClientTls,
 }

@@ -1,9 +1,12 @@
 //! The one entry point of routing: [`decide`].
 
+use std::sync::Arc;
+
 use crate::balance::least_outstanding;
+use crate::consistency::{Admission, Board, Requirement};
 use crate::session::{Pins, SessionState};
 use crate::sql::{Access, Effects, Hint, Statement};
-use crate::topology::{Primary, Role, ServerId, Topology};
+use crate::topology::{Primary, Role, Server, ServerId, Topology};
 
 /// What a listener does with statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,6 +50,10 @@ pub struct DecisionInput<'a> {
     /// Where a prepared statement ran last: it is chosen among equally loaded servers, since it is prepared there, and a
     /// server derives the types of results from what it has executed a statement with before.
     pub favourite: Option<ServerId>,
+    /// What a read asks of the server that serves it.
+    pub requirement: Requirement<'a>,
+    /// What is known of the servers' positions.
+    pub board: &'a Board,
 }
 
 /// Where a statement goes.
@@ -54,6 +61,10 @@ pub struct DecisionInput<'a> {
 pub enum Action {
     /// To this server.
     Forward(ServerId),
+    /// To this replica, once it has executed what the requirement names; if that takes too long, to the primary.
+    After(ServerId),
+    /// The primary must first be asked for its position; then decide again.
+    Ask(ServerId),
     /// No server may take it now; the text says why. It may be kept waiting, or be refused.
     NoServer(String),
 }
@@ -125,8 +136,12 @@ fn read(input: &DecisionInput<'_>, why: &'static str) -> Decision {
         .servers
         .iter()
         .filter(|server| server.role == Role::Replica || (always && server.role == Role::Primary));
-    if let Some(server) = least_outstanding(readers, input.rotation, input.favourite) {
-        return forward(server.id, why);
+    if input.requirement == Requirement::Anything {
+        if let Some(server) = least_outstanding(readers, input.rotation, input.favourite) {
+            return forward(server.id, why);
+        }
+    } else if let Some(decision) = demanding_read(input, readers, why) {
+        return decision;
     }
     match input.reads_on_primary {
         ReadsOnPrimary::Never => Decision {
@@ -137,9 +152,55 @@ fn read(input: &DecisionInput<'_>, why: &'static str) -> Decision {
     }
 }
 
+/// A read that not every server may serve; None where there is no replica.
+fn demanding_read<'a>(
+    input: &DecisionInput<'_>,
+    readers: impl Iterator<Item = &'a Arc<Server>> + Clone,
+    why: &'static str,
+) -> Option<Decision> {
+    let judge = |server: &Server| match server.role {
+        Role::Primary => Admission::Admit,
+        _ => input.requirement.at_replica(server.id, input.board.of(server.id)),
+    };
+    let admitted = readers.clone().filter(|server| judge(server) == Admission::Admit);
+    if let Some(server) = least_outstanding(admitted, input.rotation, input.favourite) {
+        return Some(forward(server.id, why));
+    }
+    // The nearest one: the fewest transactions are missing there.
+    let missing = |server: &Server| match judge(server) {
+        Admission::Wait(position) => {
+            Some(input.board.of(server.id).and_then(|known| position.missing_from(&known.executed)).unwrap_or(u64::MAX))
+        }
+        Admission::Admit | Admission::Ask | Admission::Refuse => None,
+    };
+    let waiting = readers.clone().filter_map(|server| missing(server).map(|missing| (missing, server.id)));
+    if let Some((_, server)) = waiting.min() {
+        return Some(Decision {
+            action: Action::After(server),
+            why: "the replica that is nearest to what the session needs",
+        });
+    }
+    let first = readers.clone().next()?;
+    if input.reads_on_primary == ReadsOnPrimary::Never {
+        let reason = "no replica has what the session wrote or read, and policy keeps reads off the primary";
+        let may_ask = judge(first) == Admission::Ask;
+        return Some(match primary(input.topology, why).action {
+            Action::Forward(server) if may_ask => Decision { action: Action::Ask(server), why },
+            _ => Decision { action: Action::NoServer(reason.into()), why },
+        });
+    }
+    let decision = primary(input.topology, "only the primary has what the session wrote or read");
+    Some(match decision.action {
+        Action::Forward(server) if judge(first) == Admission::Ask => {
+            Decision { action: Action::Ask(server), why: "the primary must tell what the session has to see" }
+        }
+        _ => decision,
+    })
+}
+
 fn or_else_replica(input: &DecisionInput<'_>, decision: Decision) -> Decision {
     match decision.action {
-        Action::Forward(_) => decision,
+        Action::Forward(_) | Action::After(_) | Action::Ask(_) => decision,
         Action::NoServer(_) => match least_outstanding(replicas(input.topology), input.rotation, input.favourite) {
             Some(server) => forward(server.id, "no primary; a replica can answer this"),
             None => decision,
@@ -151,7 +212,7 @@ fn is_replica(topology: &Topology, server: ServerId) -> bool {
     topology.server(server).is_some_and(|server| server.role == Role::Replica)
 }
 
-fn replicas(topology: &Topology) -> impl Iterator<Item = &std::sync::Arc<crate::topology::Server>> + Clone {
+fn replicas(topology: &Topology) -> impl Iterator<Item = &Arc<Server>> + Clone {
     topology.servers.iter().filter(|server| server.role == Role::Replica)
 }
 

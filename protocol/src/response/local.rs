@@ -47,20 +47,38 @@ impl LocalReply {
 
     /// One row with one unsigned column, as servers answer `SELECT CONNECTION_ID()`.
     #[must_use]
-    pub fn unsigned(mut self, column: &[u8], layout: UnsignedColumn, value: u64) -> Vec<u8> {
+    pub fn unsigned(self, column: &[u8], layout: UnsignedColumn, value: u64) -> Vec<u8> {
+        self.one_value(&layout.definition(column), value.to_string().as_bytes())
+    }
+
+    /// One row with one column of ASCII text. `extended`: the client expects MariaDB's list of extended metadata.
+    #[must_use]
+    pub fn text(self, column: &[u8], extended: bool, value: &[u8]) -> Vec<u8> {
+        let layout = Layout {
+            column_type: 253, // VAR_STRING
+            collation: 45,    // utf8mb4_general_ci
+            display_width: u32::try_from(value.len()).unwrap_or(u32::MAX).saturating_mul(4),
+            flags: 0x0001, // NOT NULL
+            decimals: 31,
+            extended,
+        };
+        self.one_value(&layout.definition(column), value)
+    }
+
+    fn one_value(mut self, definition: &[u8], value: &[u8]) -> Vec<u8> {
         let mut count = vec![1];
         if self.metadata_flag {
             count.push(1);
         }
         let mut out = self.framed(&count);
-        out.extend(self.framed(&layout.definition(column)));
+        out.extend(self.framed(definition));
         if !self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
             let mut eof = Vec::new();
             EofPacket { warnings: 0, status: self.status }.put(&mut eof);
             out.extend(self.framed(&eof));
         }
         let mut row = Vec::new();
-        row.put_bytes_lenenc(value.to_string().as_bytes());
+        row.put_bytes_lenenc(value);
         out.extend(self.framed(&row));
         let end = self.end_of_rows();
         out.extend(self.framed(&end));
@@ -107,8 +125,31 @@ impl UnsignedColumn {
 
     /// ColumnDefinition41 of an expression of this type.
     fn definition(self, name: &[u8]) -> Vec<u8> {
-        const COLLATION_BINARY: u16 = 63;
-        const NOT_NULL_UNSIGNED_BINARY: u16 = 0x0001 | 0x0020 | 0x0080;
+        let layout = Layout {
+            column_type: self.column_type,
+            collation: 63, // binary
+            display_width: self.display_width,
+            flags: 0x0001 | 0x0020 | 0x0080, // NOT NULL, UNSIGNED, BINARY
+            decimals: 0,
+            extended: self.extended,
+        };
+        layout.definition(name)
+    }
+}
+
+/// The fixed fields of a ColumnDefinition41.
+struct Layout {
+    column_type: u8,
+    collation: u16,
+    display_width: u32,
+    flags: u16,
+    decimals: u8,
+    extended: bool,
+}
+
+impl Layout {
+    /// ColumnDefinition41 of an expression.
+    fn definition(&self, name: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         for text in [b"def".as_slice(), b"", b"", b"", name, b""] {
             out.put_bytes_lenenc(text);
@@ -117,11 +158,11 @@ impl UnsignedColumn {
             out.put_bytes_lenenc(&[]);
         }
         out.put_lenenc(12); // length of the fixed fields
-        out.put_u16(COLLATION_BINARY);
+        out.put_u16(self.collation);
         out.put_u32(self.display_width);
         out.put_u8(self.column_type);
-        out.put_u16(NOT_NULL_UNSIGNED_BINARY);
-        out.put_u8(0); // decimals
+        out.put_u16(self.flags);
+        out.put_u8(self.decimals);
         out.put_u16(0); // filler
         out
     }

@@ -13,11 +13,12 @@ use rolecall_protocol::SequenceId;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::packet::put_packet;
 use rolecall_protocol::response::ErrPacket;
+use rolecall_router::consistency::Consistency;
 use rolecall_router::decide::Mode;
 use rolecall_router::topology::Address;
 use tokio::net::{TcpListener, UnixListener};
 
-use crate::config::{ClientTlsMode, Config, Listener, ListenerMode};
+use crate::config::{ClientTlsMode, Config, Listener, ListenerMode, ReadConsistency};
 use crate::metrics::ProcessMetrics;
 use crate::shared::{ClientTls, ListenerProfile, Shared};
 use crate::tls;
@@ -87,7 +88,13 @@ fn profile(listener: &Listener) -> anyhow::Result<ListenerProfile> {
         ListenerMode::Primary => Mode::PrimaryOnly,
         ListenerMode::Replica => Mode::ReplicaOnly,
     };
-    Ok(ListenerProfile { mode, tls })
+    let consistency = match listener.consistency {
+        ReadConsistency::Eventual => Consistency::Eventual,
+        ReadConsistency::Session => Consistency::Session,
+        ReadConsistency::Global => Consistency::Global,
+        ReadConsistency::Strong => Consistency::Strong,
+    };
+    Ok(ListenerProfile { mode, consistency, tls })
 }
 
 fn bind_tcp(host: &str, port: u16) -> io::Result<TcpListener> {

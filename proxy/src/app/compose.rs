@@ -66,6 +66,7 @@ pub(super) fn settings(config: &Config) -> Settings {
             config::ReadsOnPrimary::Always => ReadsOnPrimary::Always,
         },
         hold_timeout: config.routing.hold_timeout,
+        catch_up_timeout: config.routing.catch_up_timeout,
         statement_buffer: config.limits.statement_buffer,
         max_packet: usize::try_from(config.limits.max_packet).unwrap_or(usize::MAX),
         handshake_timeout: config.limits.handshake_timeout,

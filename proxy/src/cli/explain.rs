@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use rolecall_protocol::StatusFlags;
 use rolecall_router::catalogue::Catalogue;
+use rolecall_router::consistency::{Board, Causality, Consistency};
 use rolecall_router::decide::{Action, Decision, DecisionInput, Mode, ReadsOnPrimary, decide};
 use rolecall_router::session::{Pins, SessionState};
-use rolecall_router::sql::{ClientCharset, Flavour, Lexing, ServerVersion, SqlMode, Statement, classify};
+use rolecall_router::sql::{ClientCharset, Flavour, Hint, Lexing, ServerVersion, SqlMode, Statement, classify};
 use rolecall_router::topology::{Address, Primary, Role, Server, ServerId, Topology};
 use serde_json::json;
 
@@ -121,6 +122,10 @@ fn decision(statement: &Statement, lexing: Lexing) -> Decision {
         primary: Primary::One(PRIMARY),
         ..Topology::empty()
     };
+    let level = match statement.hint {
+        Some(Hint::Consistency(level)) => level,
+        _ => Consistency::default(),
+    };
     decide(&DecisionInput {
         statement,
         session: &session,
@@ -129,13 +134,16 @@ fn decision(statement: &Statement, lexing: Lexing) -> Decision {
         reads_on_primary: ReadsOnPrimary::WhenNoReplica,
         rotation: 0,
         favourite: None,
+        requirement: Causality::default().needs(level),
+        board: &Board::default(),
     })
 }
 
 fn target(decision: &Decision) -> &'static str {
     match decision.action {
         Action::Forward(REPLICA) => "replica",
-        Action::Forward(_) => "primary",
+        Action::Forward(_) | Action::Ask(_) => "primary",
+        Action::After(_) => "replica",
         Action::NoServer(_) => "no server",
     }
 }

@@ -110,7 +110,9 @@ impl Config {
     fn changed(&self, old: &Self) -> Vec<Part> {
         let listening = |config: &Self| -> Vec<_> {
             let listeners = config.listeners.iter();
-            listeners.map(|one| (one.address.clone(), one.mode, one.tls.mode, one.tls.identity.is_some())).collect()
+            listeners
+                .map(|one| (one.address.clone(), (one.mode, one.consistency), one.tls.mode, one.tls.identity.is_some()))
+                .collect()
         };
         let identities =
             |config: &Self| -> Vec<_> { config.listeners.iter().map(|one| one.tls.identity.clone()).collect() };

@@ -105,7 +105,10 @@ impl Overrides {
 
 fn listener(address: &ListenAddress) -> At<RawListener> {
     let address = At::flag("--listen", address.clone());
-    At::flag("--listen", RawListener { address, mode: Default::default(), tls: Default::default() })
+    At::flag(
+        "--listen",
+        RawListener { address, mode: Default::default(), consistency: Default::default(), tls: Default::default() },
+    )
 }
 
 fn server(address: &ServerAddress) -> At<RawServer> {

@@ -66,6 +66,10 @@ pub struct RawListener {
     /// Where this listener's sessions go.
     #[serde(default)]
     pub mode: ListenerMode,
+    /// What reads outside transactions are promised. A session (`SET rolecall_consistency`) or a statement
+    /// (`/* rolecall: strong */`) may say otherwise.
+    #[serde(default)]
+    pub consistency: ReadConsistency,
     /// TLS towards clients.
     #[serde(default)]
     pub tls: At<RawListenerTls>,
@@ -82,6 +86,21 @@ pub enum ListenerMode {
     Primary,
     /// Everything to a replica; statements that write are refused by the server.
     Replica,
+}
+
+/// What reads outside transactions are promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReadConsistency {
+    /// Nothing: any replica, however far behind.
+    Eventual,
+    /// What this session wrote, and never less than it has read before.
+    #[default]
+    Session,
+    /// Everything that was committed when the statement came, by whomever.
+    Global,
+    /// Reads go to the primary.
+    Strong,
 }
 
 /// TLS towards clients.
@@ -248,6 +267,8 @@ pub struct RawRouting {
     pub max_lag: Option<At<Period>>,
     /// How long a statement waits for a server that may run it, before it fails.
     pub hold_timeout: At<Period>,
+    /// How long a read waits for a replica to execute what its session wrote or read, before it goes to the primary.
+    pub catch_up_timeout: At<Period>,
 }
 
 /// Whether the primary serves reads.
@@ -359,6 +380,9 @@ pub struct RawTcp {
 
 // === defaults ===
 
+/// Replication on healthy servers is quicker; a read that waits longer is served sooner by the primary.
+const CATCH_UP: Period = Period(Duration::from_millis(100));
+
 const fn seconds(seconds: u64) -> Period {
     Period(Duration::from_secs(seconds))
 }
@@ -373,6 +397,7 @@ impl Default for Listeners {
         let listener = RawListener {
             address: ListenAddress(address).into(),
             mode: ListenerMode::default(),
+            consistency: ReadConsistency::default(),
             tls: RawListenerTls::default().into(),
         };
         Self(vec![listener.into()])
@@ -398,7 +423,12 @@ impl Default for RawBackend {
 
 impl Default for RawRouting {
     fn default() -> Self {
-        Self { reads_on_primary: ReadsOnPrimary::default(), max_lag: None, hold_timeout: seconds(5).into() }
+        Self {
+            reads_on_primary: ReadsOnPrimary::default(),
+            max_lag: None,
+            hold_timeout: seconds(5).into(),
+            catch_up_timeout: CATCH_UP.into(),
+        }
     }
 }
 

@@ -12,7 +12,9 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::value::{AdminAddress, RoleLabel};
 
-pub use super::raw::{ClientTlsMode, Compression, ListenerMode, LogFormat, ReadsOnPrimary, ServerTlsMode};
+pub use super::raw::{
+    ClientTlsMode, Compression, ListenerMode, LogFormat, ReadConsistency, ReadsOnPrimary, ServerTlsMode,
+};
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +60,8 @@ pub struct Listener {
     pub address: Address,
     /// Where its sessions go.
     pub mode: ListenerMode,
+    /// What its reads are promised.
+    pub consistency: ReadConsistency,
     /// TLS towards clients.
     pub tls: ListenerTls,
 }
@@ -188,6 +192,8 @@ pub struct Routing {
     pub max_lag: Option<Duration>,
     /// How long a statement waits for a server.
     pub hold_timeout: Duration,
+    /// How long a read waits for a replica.
+    pub catch_up_timeout: Duration,
 }
 
 /// How the servers are watched.

@@ -47,6 +47,7 @@ pub(super) fn validate(raw: RawConfig, lost: Lost, check: &mut Check) -> Config 
             reads_on_primary: raw.routing.reads_on_primary,
             max_lag: raw.routing.max_lag.map(|lag| check.period(lag, "routing.max_lag", MILLISECOND, DAY)),
             hold_timeout: check.period(raw.routing.hold_timeout, "routing.hold_timeout", Duration::ZERO, HOUR),
+            catch_up_timeout: check.period(raw.routing.catch_up_timeout, "routing.catch_up_timeout", MILLISECOND, HOUR),
         },
         probe: Probe {
             interval: check.period(raw.probe.interval, "probe.interval", 10 * MILLISECOND, 60 * SECOND),
@@ -87,7 +88,12 @@ fn listeners(raw: At<Listeners>, lost: Lost, check: &mut Check) -> Vec<Listener>
         let tls = value.tls.value;
         let section = format!("listeners[{index}].tls");
         let identity = check.identity(tls.certificate.as_ref(), tls.key.as_ref(), &section);
-        Listener { address: address.0, mode: value.mode, tls: ListenerTls { mode: tls.mode, identity } }
+        Listener {
+            address: address.0,
+            mode: value.mode,
+            consistency: value.consistency,
+            tls: ListenerTls { mode: tls.mode, identity },
+        }
     });
     validated.collect()
 }

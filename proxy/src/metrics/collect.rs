@@ -13,7 +13,8 @@ use prometheus_client::registry::Unit;
 use super::Metrics;
 use super::cell::{BOUNDS_MICROSECONDS, Distribution, Histogram};
 use super::label::{
-    ConnectOutcome, ErrorKind, Label, LoginOutcome, RefusedBy, ReloadOutcome, ServerRole, Target, VerbLabel, pin_names,
+    CatchUp, ConnectOutcome, ErrorKind, Label, LoginOutcome, RefusedBy, ReloadOutcome, ServerRole, Target, VerbLabel,
+    pin_names,
 };
 use super::process::{TopologyFigures, Usage};
 use super::worker::{Reasons, WorkerMetrics};
@@ -79,6 +80,11 @@ impl Scrape {
         let mut unknown = page.counters("rolecall_unknown_statements", help, None)?;
         for (reason, count) in self.reasons(|worker| &worker.unknown) {
             unknown.put(&[("why", reason)], count)?;
+        }
+        let help = "Reads for which a replica was waited for or the primary was asked; see docs/routing.md";
+        let mut catch_ups = page.counters("rolecall_catch_ups", help, None)?;
+        for outcome in CatchUp::ALL {
+            catch_ups.put(&[("outcome", outcome.name())], self.sum(|worker| worker.catch_ups.of(*outcome).value()))?;
         }
         page.gauge("rolecall_held_statements", "Statements that wait for a server now", self.sum(|w| w.held.value()))?;
         let help = "How long statements waited for a server that may run them";

@@ -66,6 +66,21 @@ label! {
 }
 
 label! {
+    /// What it took to let a read see what its session wrote or read before.
+    CatchUp {
+        /// A replica had executed it, or did within `routing.catch_up_timeout`.
+        Reached = "reached",
+        /// No replica had in time: the primary served the read.
+        TooLate = "too-late",
+        /// The primary was asked for its position first.
+        Asked = "asked",
+        /// The primary itself does not have what a session has seen: transactions that were lost with another primary,
+        /// or a causal token that is not this cluster's.
+        MissingAtPrimary = "missing-at-primary",
+    }
+}
+
+label! {
     /// How a login ended.
     LoginOutcome {
         /// Accepted; a server had accepted it within `login.belief`.

@@ -19,7 +19,9 @@ use std::sync::{Arc, OnceLock};
 use prometheus_client::registry::Registry;
 
 pub use cell::{Counter, Counters, Gauge, Histogram};
-pub use label::{ConnectOutcome, ErrorKind, Label, LoginOutcome, RefusedBy, ReloadOutcome, ServerRole, Target};
+pub use label::{
+    CatchUp, ConnectOutcome, ErrorKind, Label, LoginOutcome, RefusedBy, ReloadOutcome, ServerRole, Target,
+};
 pub use process::{ProcessMetrics, TopologyFigures};
 pub use reference::reference;
 pub use worker::{Held, WorkerMetrics};

@@ -8,7 +8,7 @@ use rolecall_router::session::Pins;
 use rolecall_router::sql::{Statement, Verb};
 
 use super::cell::{Counter, Counters, Gauge, Histogram};
-use super::label::{ConnectOutcome, ErrorKind, Label, LoginOutcome, PINS, Target, VerbLabel};
+use super::label::{CatchUp, ConnectOutcome, ErrorKind, Label, LoginOutcome, PINS, Target, VerbLabel};
 
 /// What one worker counts. Only that worker's thread writes; anyone may read. On a cache line of its own, so that
 /// workers do not slow each other down.
@@ -17,6 +17,8 @@ use super::label::{ConnectOutcome, ErrorKind, Label, LoginOutcome, PINS, Target,
 pub struct WorkerMetrics {
     pub(super) statements: [Counters<VerbLabel, 16>; 3],
     pub(super) durations: [Histogram; 3],
+    /// Waits and questions for consistency's sake.
+    pub catch_ups: Counters<CatchUp, 4>,
     /// Failures by kind.
     pub errors: Counters<ErrorKind, 3>,
     /// Sessions open now, logged in or not.

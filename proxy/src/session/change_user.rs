@@ -13,6 +13,7 @@ use rolecall_router::session::SessionState;
 use rolecall_router::topology::ServerId;
 use tokio::time::Instant;
 
+use super::consistency::Reads;
 use super::{CloseReason, Session};
 use crate::backend::{Connection, Identity};
 use crate::buffer::Buffer;
@@ -114,6 +115,7 @@ impl Session {
             connection.as_ref().map_or(rolecall_protocol::StatusFlags::AUTOCOMMIT, |connection| connection.status);
         let lexing = self.worker.baseline_lexing(&identity);
         self.state = SessionState::new(identity.schema.clone(), lexing, status);
+        self.reads = Reads::new(self.reads.default_level);
         self.links = connection.into_iter().map(Box::new).collect();
         self.prepared.clear();
         self.borrowed = None;
@@ -132,6 +134,7 @@ impl Session {
         let tracked_by_client = self.state.tracking().own;
         let tied = self.state.tied_to();
         self.state.reset(lexing);
+        self.reads = Reads::new(self.reads.default_level);
         self.prepared.clear();
         self.borrowed = None;
         let handle = Arc::clone(&self.handle);

@@ -2,11 +2,13 @@
 
 use std::future::poll_fn;
 use std::task::Poll;
+use std::time::Instant;
 
 use rolecall_protocol::command::Command;
 use rolecall_protocol::packet::SequenceId;
 use rolecall_protocol::response::{ErrPacket, ReplyContext, ReplyScanner};
 use rolecall_protocol::{Capabilities, MariadbCapabilities, StatusFlags};
+use rolecall_router::consistency::Ended;
 use rolecall_router::refusal::refuses_writes;
 use rolecall_router::sql::{Access, Effects};
 
@@ -105,9 +107,19 @@ impl Session {
         sent: Sent,
     ) -> Result<Exchanged, CloseReason> {
         link.outstanding.begin();
-        let result = self.receive_counted(&mut link, buffer, taken, job, sent).await;
+        let mut result = self.receive_counted(&mut link, buffer, taken, job, sent).await;
+        let now = Instant::now();
+        if let Ok(Exchanged::Done(outcome)) = &mut result {
+            outcome.ended_at = Some(now);
+        }
         link.outstanding.end();
         self.handle.end();
+        let ended = match &result {
+            Ok(Exchanged::Done(outcome)) if outcome.err.is_none() => Ended::Ok,
+            Ok(Exchanged::Done(_) | Exchanged::RefusedReadOnly(_)) => Ended::Err,
+            Ok(Exchanged::Lost { .. }) | Err(_) => Ended::Broken,
+        };
+        self.note_read_or_write(job, link.server.id, ended, now);
         match result {
             Ok(exchanged @ (Exchanged::Done(_) | Exchanged::RefusedReadOnly(_))) => {
                 self.put_back(link);

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
-use rolecall_router::decide::{Action, DecisionInput, decide};
+use rolecall_router::consistency::{Admission, Consistency, Requirement};
+use rolecall_router::decide::{Action, DecisionInput, ReadsOnPrimary, decide};
 use rolecall_router::session::{diff, tracker_setup};
-use rolecall_router::topology::ServerId;
+use rolecall_router::sql::Access;
+use rolecall_router::topology::{Primary, ServerId};
 use tokio::time::Instant;
 
 use super::dispatch::Job;
@@ -40,6 +42,16 @@ struct Absence {
     reason: String,
     /// Of the topology that says so.
     generation: u64,
+    /// To decide again after this time, though the topology stays the same.
+    pause: Option<Duration>,
+}
+
+/// What a decision comes to.
+#[derive(Debug, Clone, Copy)]
+enum Route {
+    To(ServerId),
+    After(ServerId),
+    Ask(ServerId),
 }
 
 /// How long a statement has been waiting for a server.
@@ -67,12 +79,23 @@ impl Session {
             // What holds the session's transaction or state comes first: the statement is prepared again there.
             Some(server)
                 if self.state.tied_to().is_none_or(|tied| tied == server)
-                    && self.links.iter().any(|link| link.server.id == server) =>
+                    && self.links.iter().any(|link| link.server.id == server)
+                    && self.may_read_at(server, job) =>
             {
                 Ok(Ok(server))
             }
             _ => self.target(job, hold, buffer).await,
         }
+    }
+
+    /// Whether what a job shows at `server` is not older than what its session has seen.
+    fn may_read_at(&self, server: ServerId, job: &Job) -> bool {
+        let is_replica = || self.worker.with_topology(|topology| topology.primary != Primary::One(server));
+        if self.state.tied_to().is_some() || job.statement.access != Access::Read || !is_replica() {
+            return true;
+        }
+        let requirement = self.reads.causality.needs(self.level_of(job));
+        self.worker.with_board(|board| requirement.at_replica(server, board.of(server)) == Admission::Admit)
     }
 
     /// The server for a job by decision; waits for one within the hold timeout.
@@ -82,30 +105,38 @@ impl Session {
         hold: &mut Hold,
         buffer: &mut Buffer,
     ) -> Result<Result<ServerId, ErrPacket>, CloseReason> {
-        match self.decided(job) {
-            Ok(server) => {
+        let level = self.level_of(job);
+        self.settle(level);
+        match self.decided(job, level) {
+            Ok(Route::To(server)) if !self.must_catch_up_at(server, level) => {
                 hold.held = None;
                 Ok(Ok(server))
             }
             // Boxed: the usual statement does not pay for the wait.
-            Err(absence) => Box::pin(self.awaited(job, absence, hold, buffer)).await,
+            other => Box::pin(self.awaited(job, level, other, hold, buffer)).await,
         }
     }
 
-    fn decided(&self, job: &Job) -> Result<ServerId, Absence> {
+    fn decided(&self, job: &Job, level: Consistency) -> Result<Route, Absence> {
         self.worker.with_topology(|topology| {
-            let decision = decide(&DecisionInput {
-                statement: &job.statement,
-                session: &self.state,
-                topology,
-                mode: self.mode,
-                reads_on_primary: self.worker.with_settings(|settings| settings.reads_on_primary),
-                rotation: self.worker.rotation(),
-                favourite: job.favourite,
+            let decision = self.worker.with_board(|board| {
+                decide(&DecisionInput {
+                    statement: &job.statement,
+                    session: &self.state,
+                    topology,
+                    mode: self.mode,
+                    reads_on_primary: self.worker.with_settings(|settings| settings.reads_on_primary),
+                    rotation: self.worker.rotation(),
+                    favourite: job.favourite,
+                    requirement: self.reads.causality.needs(level),
+                    board,
+                })
             });
             match decision.action {
-                Action::Forward(server) => Ok(server),
-                Action::NoServer(reason) => Err(Absence { reason, generation: topology.generation }),
+                Action::Forward(server) => Ok(Route::To(server)),
+                Action::After(server) => Ok(Route::After(server)),
+                Action::Ask(primary) => Ok(Route::Ask(primary)),
+                Action::NoServer(reason) => Err(Absence { reason, generation: topology.generation, pause: None }),
             }
         })
     }
@@ -113,21 +144,68 @@ impl Session {
     async fn awaited(
         &mut self,
         job: &Job,
-        mut absence: Absence,
+        level: Consistency,
+        mut route: Result<Route, Absence>,
         hold: &mut Hold,
         buffer: &mut Buffer,
     ) -> Result<Result<ServerId, ErrPacket>, CloseReason> {
-        while self.wait(hold, absence.generation, None, buffer).await? {
-            match self.decided(job) {
-                Ok(server) => {
+        let mut has_asked = false;
+        loop {
+            route = match route {
+                Ok(Route::To(server)) => {
+                    if self.must_catch_up_at(server, level) {
+                        self.catch_up_at_primary(server, level).await;
+                    }
                     hold.held = None;
                     return Ok(Ok(server));
                 }
-                Err(still) => absence = still,
-            }
+                Ok(Route::After(server)) => {
+                    if !self.replicas_are_late() && self.catch_up(server, level).await {
+                        Ok(Route::To(server))
+                    } else {
+                        self.instead_of_late()
+                    }
+                }
+                Ok(Route::Ask(primary)) => {
+                    // Once: an answer that says nothing is followed by the read itself.
+                    let is_worth_it = level == Consistency::Global || !self.replicas_are_late();
+                    if !std::mem::replace(&mut has_asked, true) && is_worth_it && self.ask_primary(primary).await {
+                        self.decided(job, level)
+                    } else {
+                        Ok(Route::To(primary))
+                    }
+                }
+                Err(Absence { reason, generation, pause }) => {
+                    if !self.wait(hold, generation, pause, buffer).await? {
+                        self.worker.metrics.errors.increment(ErrorKind::NoServer);
+                        return Ok(Err(no_server(&reason)));
+                    }
+                    self.settle(level);
+                    self.decided(job, level)
+                }
+            };
         }
-        self.worker.metrics.errors.increment(ErrorKind::NoServer);
-        Ok(Err(no_server(&absence.reason)))
+    }
+
+    /// Where a read goes that waited for a replica in vain.
+    fn instead_of_late(&self) -> Result<Route, Absence> {
+        let never = self.worker.with_settings(|settings| settings.reads_on_primary == ReadsOnPrimary::Never);
+        self.worker.with_topology(|topology| match &topology.primary {
+            Primary::One(primary) if !never => Ok(Route::To(*primary)),
+            _ => Err(Absence {
+                reason: "no replica has executed what this session wrote or read, and the primary may not serve reads"
+                    .into(),
+                generation: topology.generation,
+                pause: Some(UNREACHABLE_PAUSE),
+            }),
+        })
+    }
+
+    /// Whether the primary, chosen for a statement, may lack what the session has seen.
+    fn must_catch_up_at(&self, server: ServerId, level: Consistency) -> bool {
+        self.reads.causality.needs_at_primary(level) != Requirement::Anything
+            && self.state.tied_to().is_none()
+            && self.worker.with_topology(|topology| topology.primary == Primary::One(server))
     }
 
     /// Waits for a change of the topology, at most for `pause`; false once the hold timeout has passed. Ends early when

@@ -6,12 +6,14 @@
 mod borrowed;
 mod change_user;
 mod close;
+mod consistency;
 mod dispatch;
 mod forward;
 mod incoming;
 mod kill;
 mod links;
 mod local_file;
+mod own_variable;
 mod patience;
 mod prepared;
 mod query;
@@ -33,11 +35,13 @@ use crate::backend::{Connection, Identity};
 use crate::buffer::Buffer;
 use crate::client::Authenticated;
 use crate::registry::{Link, SessionHandle, Summons};
+use crate::shared::ListenerProfile;
 use crate::transport::Transport;
 use crate::worker::Worker;
 
 pub use close::CloseReason;
 
+use consistency::Reads;
 use prepared::PreparedStatements;
 
 /// A logged-in client and its server connections.
@@ -55,6 +59,7 @@ pub struct Session {
     prepared: PreparedStatements,
     /// User variables that are on a replica still.
     borrowed: Option<Box<BorrowedVariables>>,
+    reads: Reads,
 }
 
 /// Commands of one client that are served in a row, where nothing is waited for.
@@ -75,7 +80,7 @@ impl Session {
         worker: Rc<Worker>,
         handle: Arc<SessionHandle>,
         client: Transport,
-        mode: Mode,
+        profile: &ListenerProfile,
         authenticated: Authenticated,
     ) -> Self {
         let Authenticated { identity, capabilities, connection, status } = authenticated;
@@ -88,11 +93,12 @@ impl Session {
             client,
             capabilities,
             identity,
-            mode,
+            mode: profile.mode,
             state,
             links,
             prepared: PreparedStatements::default(),
             borrowed: None,
+            reads: Reads::new(profile.consistency),
         };
         session.publish_links();
         session

@@ -8,7 +8,7 @@ use rolecall_protocol::statement::{
     ExecuteRequest, LongDataRequest, StatementId, read_statement_id, rewrite_statement_id,
 };
 use rolecall_router::session::Pins;
-use rolecall_router::sql::{Effects, Flavour, Hint, NamedCollation, Statement, names_collation};
+use rolecall_router::sql::{Effects, Flavour, Hint, NamedCollation, OwnVariable, Statement, names_collation};
 use rolecall_router::topology::ServerId;
 
 use super::dispatch::Job;
@@ -181,6 +181,7 @@ impl Session {
             return Err(unknown_statement(id, "mysqld_stmt_execute", flavour));
         };
         let mut statement = prepared.statement;
+        let mut token = None;
         // What is too short is refused by the server, in its own words (trap B7).
         if command == Command::StmtExecute
             && let Ok(request) = ExecuteRequest::read(payload, prepared.parameters, capabilities)
@@ -201,6 +202,11 @@ impl Session {
                 let long_data = prepared.long_data.is_some();
                 statement.hint = request.attribute(b"rolecall", &|_| long_data).and_then(Hint::from_name);
             }
+            if whole {
+                let long_data = prepared.long_data.is_some();
+                let name = OwnVariable::CausalToken.name().as_bytes();
+                token = request.attribute(name, &|_| long_data);
+            }
         }
         if std::mem::take(&mut prepared.long_data_lost) {
             return Err(ErrPacket::new(
@@ -214,6 +220,9 @@ impl Session {
         let elsewhere_impossible = prepared.sql.is_none() || (!whole && prepared.types.is_none());
         job.at = prepared.long_data.or(if elsewhere_impossible { prepared.last } else { None });
         job.favourite = prepared.last;
+        if let Some(token) = token {
+            self.adopt(token)?;
+        }
         Ok(job)
     }
 

@@ -10,7 +10,9 @@ use rolecall_protocol::response::{ErrPacket, ReplyKind};
 use rolecall_protocol::statement::QueryRequest;
 use rolecall_router::command::{is_repeatable, may_have_changed_data};
 use rolecall_router::session::Pins;
-use rolecall_router::sql::{Effects, Hint, NamedCollation, Statement, Verb, bare_connection_id, names_collation};
+use rolecall_router::sql::{
+    Effects, Hint, NamedCollation, OwnVariable, Statement, Verb, bare_connection_id, names_collation, own_variable,
+};
 use rolecall_router::topology::{Primary, ServerId};
 
 use super::dispatch::Job;
@@ -38,8 +40,21 @@ impl Session {
         if statement.verb == Verb::Unknown {
             self.worker.metrics.unknown(&statement);
         }
-        if request.has_attributes() && statement.hint.is_none() {
-            statement.hint = request.attribute(b"rolecall").and_then(Hint::from_name);
+        if request.has_attributes() {
+            if statement.hint.is_none() {
+                statement.hint = request.attribute(b"rolecall").and_then(Hint::from_name);
+            }
+            if let Some(token) = request.attribute(OwnVariable::CausalToken.name().as_bytes()) {
+                let token = token.to_vec();
+                if let Err(err) = self.adopt(&token) {
+                    return self.send_error(&err).await;
+                }
+            }
+        }
+        if statement.effects.contains(Effects::OWN_VARIABLE)
+            && let Some(usage) = own_variable(sql, self.state.lexing())
+        {
+            return Box::pin(self.own_variable(usage)).await;
         }
         if statement.verb == Verb::Kill {
             let sql = sql.to_vec();
@@ -225,8 +240,9 @@ impl Session {
     /// What a finished job leaves to be noted.
     fn after(&mut self, job: &Job, server: ServerId, outcome: &Outcome, started: Instant) {
         let is_primary = self.worker.with_topology(|topology| topology.primary == Primary::One(server));
+        let took = outcome.ended_at.unwrap_or_else(Instant::now).saturating_duration_since(started);
         let target = if is_primary { Target::Primary } else { Target::Replica };
-        self.worker.metrics.statement(target, job.statement.verb, started.elapsed());
+        self.worker.metrics.statement(target, job.statement.verb, took);
         self.worker.metrics.pinned(outcome.pinned);
         self.note_prepared(job, server, outcome);
         self.handle.set_pins(self.state.pins());

@@ -1,5 +1,7 @@
 //! One reply on its way from a server to the client.
 
+use std::time::Instant;
+
 use rolecall_protocol::packet::{SequenceId, put_packet};
 use rolecall_protocol::response::{EofPacket, ErrPacket, OkHeader, OkPacket, ReplyScanner, Then};
 use rolecall_protocol::statement::{PrepareOk, StatementId};
@@ -39,6 +41,8 @@ pub(super) struct Outcome {
     pub cursor_open: bool,
     /// The last OK says that the cursor's last row was sent.
     pub last_row_sent: bool,
+    /// When its last byte was there.
+    pub ended_at: Option<Instant>,
 }
 
 /// One reply on its way.

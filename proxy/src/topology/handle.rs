@@ -6,6 +6,7 @@ use arc_swap::{ArcSwap, Guard};
 use rolecall_router::topology::{ServerId, ServerReport, Topology};
 use tokio::sync::{mpsc, watch};
 
+use super::positions::Positions;
 use super::source::SourceHealth;
 
 /// Reports that may wait for the prober; more than this many at once say nothing new.
@@ -40,6 +41,7 @@ pub struct TopologyHandle {
     generation: watch::Receiver<u64>,
     reports: mpsc::Sender<(ServerId, ServerError)>,
     observed: Arc<ArcSwap<Observed>>,
+    positions: Positions,
 }
 
 /// Write access: one task publishes snapshots and receives reports.
@@ -50,6 +52,7 @@ pub struct TopologyPublisher {
     /// Reports from sessions, for immediate probes.
     pub reports: mpsc::Receiver<(ServerId, ServerError)>,
     observed: Arc<ArcSwap<Observed>>,
+    positions: Positions,
 }
 
 impl TopologyHandle {
@@ -60,9 +63,15 @@ impl TopologyHandle {
         let (generation, seen) = watch::channel(0);
         let (sender, receiver) = mpsc::channel(REPORTS);
         let observed = Arc::new(ArcSwap::from_pointee(Observed::default()));
-        let handle =
-            Self { current: Arc::clone(&current), generation: seen, reports: sender, observed: Arc::clone(&observed) };
-        (handle, TopologyPublisher { current, generation, reports: receiver, observed })
+        let positions = Positions::new();
+        let handle = Self {
+            current: Arc::clone(&current),
+            generation: seen,
+            reports: sender,
+            observed: Arc::clone(&observed),
+            positions: positions.clone(),
+        };
+        (handle, TopologyPublisher { current, generation, reports: receiver, observed, positions })
     }
 
     /// The current snapshot; no lock, no wait.
@@ -75,6 +84,12 @@ impl TopologyHandle {
     #[must_use]
     pub fn snapshots(&self) -> Arc<ArcSwap<Topology>> {
         Arc::clone(&self.current)
+    }
+
+    /// How far the servers are.
+    #[must_use]
+    pub const fn positions(&self) -> &Positions {
+        &self.positions
     }
 
     /// What is known beyond the snapshot; at most a probe's interval old.
@@ -99,6 +114,11 @@ impl TopologyHandle {
 }
 
 impl TopologyPublisher {
+    /// How far the servers are.
+    pub const fn positions(&self) -> &Positions {
+        &self.positions
+    }
+
     /// Makes `observed` what [`TopologyHandle::observed`] returns.
     pub fn observe(&self, observed: Observed) {
         self.observed.store(Arc::new(observed));
@@ -107,6 +127,7 @@ impl TopologyPublisher {
     /// Makes `topology` the current snapshot.
     pub fn publish(&self, topology: Topology) {
         let generation = topology.generation;
+        self.positions.keep(&topology);
         self.current.store(Arc::new(topology));
         self.generation.send_replace(generation);
     }

@@ -1,9 +1,10 @@
 //! One probe: the questions of `router::topology::Inquiry`, over a real login that is kept from probe to probe.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rolecall_router::topology::{Answer, Denied, Identity, Inquiry, ProbeOutcome, Server};
+use rolecall_router::consistency::Bounds;
+use rolecall_router::topology::{Answer, Denied, Identity, Inquiry, ProbeOutcome, Rows, Server};
 
 /// Why a client has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +36,7 @@ pub struct Probe<C: ProbeClient> {
     timeout: Duration,
     open: Option<Open<C::Connection>>,
     asked: u32,
+    position: Option<(Instant, Bounds)>,
 }
 
 #[derive(Debug)]
@@ -50,15 +52,21 @@ impl<C: ProbeClient> Probe<C> {
 
     /// No login yet; each probe ends within `timeout`.
     pub const fn new(client: C, timeout: Duration) -> Self {
-        Self { client, timeout, open: None, asked: 0 }
+        Self { client, timeout, open: None, asked: 0, position: None }
     }
 
     /// Asks `server` everything. Cancel safe: a login in use when it is dropped is gone.
     pub async fn ask(&mut self, server: &Arc<Server>) -> ProbeOutcome {
+        self.position = None;
         match tokio::time::timeout(self.timeout, self.ask_twice(server)).await {
             Ok(outcome) => outcome,
             Err(_) => ProbeOutcome::Failed(format!("no answer within {:?}", self.timeout)),
         }
+    }
+
+    /// How far the server was at the last probe, and when that was asked.
+    pub const fn take_position(&mut self) -> Option<(Instant, Bounds)> {
+        self.position.take()
     }
 
     /// A kept login may have ended by itself (wait_timeout, a restart): that is told from a dead server by a new one.
@@ -94,7 +102,18 @@ impl<C: ProbeClient> Probe<C> {
         }
         let (facts, denied) = inquiry.finish();
         open.denied = denied;
+        self.position = ask_position::<C>(&mut open).await?;
         self.open = Some(open);
         Ok(ProbeOutcome::Facts(Box::new(facts)))
     }
+}
+
+/// None where the server does not tell: then a session's reads stay with the primary once it has written.
+async fn ask_position<C: ProbeClient>(open: &mut Open<C::Connection>) -> Result<Option<(Instant, Bounds)>, String> {
+    let asked = Instant::now();
+    let flavour = open.identity.flavour;
+    let answer = C::query(&mut open.connection, Bounds::question(flavour)).await.map_err(|error| error.to_string())?;
+    let Answer::Rows(Rows { rows, .. }) = answer else { return Ok(None) };
+    let row: Vec<Option<&[u8]>> = rows.first().into_iter().flatten().map(Option::as_deref).collect();
+    Ok(Some((asked, Bounds::read(flavour, &row))))
 }

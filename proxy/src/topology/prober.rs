@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rolecall_router::consistency::Bounds;
 use rolecall_router::topology::{ProbeOutcome, Server, ServerId};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::AbortHandle;
@@ -38,6 +39,8 @@ pub struct Probed {
     pub started: Instant,
     /// What came of it.
     pub outcome: ProbeOutcome,
+    /// How far the server is, and when that was asked.
+    pub position: Option<(std::time::Instant, Bounds)>,
 }
 
 /// All servers' probes. Runs on a `LocalSet`.
@@ -114,7 +117,8 @@ async fn ask_for_ever<C: ProbeClient>(
     loop {
         let started = Instant::now();
         let outcome = probe.ask(&server).await;
-        if sender.send(Probed { id: server.id, started, outcome }).is_err() {
+        let position = probe.take_position();
+        if sender.send(Probed { id: server.id, started, outcome, position }).is_err() {
             return;
         }
         loop {

@@ -76,7 +76,10 @@ impl<C: ProbeClient> Task<C> {
                 // Probes publish it as well, but there are none before the first server is known.
                 None => self.publisher.observe(self.observed()),
             },
-            Some(Probed { id, started, outcome }) = self.probed.recv() => {
+            Some(Probed { id, started, outcome, position }) = self.probed.recv() => {
+                if let Some((asked, bounds)) = position {
+                    self.publisher.positions().note(id, bounds, asked);
+                }
                 let started = started.saturating_duration_since(self.origin);
                 let step = self.fusion.on_probe(id, started, outcome, self.origin.elapsed());
                 self.carry_out(step);

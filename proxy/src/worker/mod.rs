@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 use rolecall_router::catalogue::Catalogue;
+use rolecall_router::consistency::Board;
 use rolecall_router::sql::{ClientCharset, Lexing, SqlMode, Statement, Verdicts};
 use rolecall_router::topology::Topology;
 use tokio::sync::watch;
@@ -31,6 +32,7 @@ pub struct Worker {
     topology: Snapshot<Topology>,
     catalogue: Snapshot<Catalogue>,
     verdicts: RefCell<Verdicts>,
+    board: Snapshot<Board>,
     rotation: Cell<u32>,
     /// Each KILL under way holds a receiver.
     kills: watch::Sender<()>,
@@ -44,6 +46,7 @@ impl Worker {
             settings: Snapshot::new(Arc::clone(&shared.settings)),
             topology: Snapshot::new(shared.topology.snapshots()),
             catalogue: Snapshot::new(Arc::clone(&shared.catalogue)),
+            board: Snapshot::new(shared.topology.positions().board()),
             verdicts: RefCell::new(Verdicts::new(shared.catalogue.load_full())),
             shared,
             metrics,
@@ -66,6 +69,11 @@ impl Worker {
     /// What is believed about the servers now, likewise.
     pub fn with_topology<R>(&self, look: impl FnOnce(&Topology) -> R) -> R {
         self.topology.with(look)
+    }
+
+    /// How far the servers are, likewise.
+    pub fn with_board<R>(&self, look: impl FnOnce(&Board) -> R) -> R {
+        self.board.with(look)
     }
 
     /// What a statement's text does, by what is known now of stored routines and views.

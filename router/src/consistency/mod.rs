@@ -56,6 +56,7 @@
 //!   each read (our `global`). <https://mariadb.com/docs/maxscale/reference/maxscale-routers/maxscale-readwritesplit>
 //! - Group Replication's `group_replication_consistency=BEFORE` waits in the server; it composes with all of this.
 
+mod board;
 mod causality;
 pub mod gtid;
 mod lag;
@@ -66,6 +67,7 @@ mod position;
 mod progress;
 mod requirement;
 mod token;
+mod trace;
 mod wait;
 
 #[cfg(test)]
@@ -77,6 +79,7 @@ mod position_tests;
 #[cfg(test)]
 mod simulation;
 
+pub use board::Board;
 pub use causality::Causality;
 pub use gtid::{GtidError, GtidSet};
 pub use lag::{Lag, LagLimits, LagReason, LagSample};
@@ -87,4 +90,5 @@ pub use position::{Position, PositionError, Unjoinable};
 pub use progress::{Bounds, Progress};
 pub use requirement::{Admission, Requirement};
 pub use token::{CausalToken, TokenError};
+pub use trace::{Ended, Trace};
 pub use wait::WaitAnswer;

@@ -2,6 +2,7 @@
 
 use super::tracking::TRACKERS_OF_THE_CLIENT;
 use super::{SessionState, View};
+use crate::sql::Flavour;
 
 /// A command in front of a statement, to bring a connection up to date; its reply is kept from the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,10 @@ pub fn diff(session: &SessionState, view: &View) -> Vec<Prefix> {
     if session.tracking().own && !view.client_tracks {
         set.extend_from_slice(b"SET ");
         set.extend_from_slice(TRACKERS_OF_THE_CLIENT);
+        // Inside a transaction MySQL refuses to change this one (error 1766): its reports then reach the client as well.
+        if session.lexing().flavour == Flavour::Mysql && session.transaction().is_none() {
+            set.extend_from_slice(b",session_track_gtids=DEFAULT");
+        }
     }
     if let (Some(collation), Some(charset)) = (by_names, charset) {
         set.extend_from_slice(if set.is_empty() { b"SET " } else { b"," });

@@ -32,7 +32,12 @@ pub struct SessionState {
     tracking: ClientTracking,
     was_reset: bool,
     expects_state_change: bool,
+    /// GTIDs that the statement under way has committed, as the server named them.
+    gtids: Vec<u8>,
 }
+
+/// Bytes of GTIDs that one command's OK packets may name.
+const GTIDS_LIMIT: usize = 64 * 1024;
 
 /// What COM_PING's OK tells of warnings on MySQL, where an error counts as one (MariaDB's tells none, ever).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +74,7 @@ impl SessionState {
             tracking: ClientTracking::default(),
             was_reset: false,
             expects_state_change: false,
+            gtids: Vec::new(),
         }
     }
 
@@ -181,6 +187,11 @@ impl SessionState {
     #[must_use]
     pub const fn last(&self) -> Option<ServerId> {
         self.last
+    }
+
+    /// The GTIDs that the last statement's OK packets named; they are given once.
+    pub fn take_gtids(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.gtids)
     }
 
     /// Whether each statement commits by itself.
@@ -342,6 +353,9 @@ impl SessionState {
             match change? {
                 SessionStateChange::SystemVariable { name, value } => {
                     explained = true;
+                    if name == b"last_gtid" {
+                        self.note_gtids(value);
+                    }
                     collation |= name == COLLATION;
                     character_sets |= character_set_bit(name);
                     if is_replayed(name) {
@@ -362,8 +376,8 @@ impl SessionState {
                     view.schema = schema.to_vec();
                 }
                 SessionStateChange::StateChange(true) => changed = true,
+                SessionStateChange::Gtids(gtids) => self.note_gtids(gtids),
                 SessionStateChange::StateChange(false)
-                | SessionStateChange::Gtids(_)
                 | SessionStateChange::TransactionCharacteristics(_)
                 | SessionStateChange::TransactionState(_)
                 | SessionStateChange::Unknown { .. } => {}
@@ -376,6 +390,19 @@ impl SessionState {
             self.bump(view);
         }
         Ok(changed && !explained)
+    }
+
+    /// One command may commit several times, and each of its OK packets may name some.
+    fn note_gtids(&mut self, mut gtids: &[u8]) {
+        if !self.gtids.is_empty() && !gtids.is_empty() {
+            self.gtids.push(b',');
+        }
+        if self.gtids.len() + gtids.len() > GTIDS_LIMIT {
+            // No list of GTIDs: nothing can be read from it, so that the write counts as one without a name.
+            gtids = b"too many";
+            self.gtids.clear();
+        }
+        self.gtids.extend_from_slice(gtids);
     }
 
     fn put_variable(&mut self, view: &mut View, name: &[u8], value: &[u8]) {

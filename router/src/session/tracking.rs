@@ -55,7 +55,9 @@ pub fn tracker_setup(flavour: Flavour) -> String {
         // '*' on MariaDB; an unknown name in a list is an error there.
         Flavour::Mariadb => "*".to_owned(),
     };
-    format!("SET session_track_system_variables='{list}',session_track_state_change=ON")
+    // MariaDB names the GTID of a write by the variable last_gtid.
+    let gtids = if flavour == Flavour::Mysql { ",session_track_gtids=OWN_GTID" } else { "" };
+    format!("SET session_track_system_variables='{list}',session_track_state_change=ON{gtids}")
 }
 
 /// The assignments that undo [`tracker_setup`].
@@ -107,17 +109,21 @@ impl ClientTracking {
             return;
         }
         let mut shown = Vec::new();
+        // MySQL sets the flag with nothing behind it where a transaction ends and another begins at once: the one that ended
+        // has a GTID.
+        let mut sets_flag = false;
         for change in ok.changes().flatten() {
+            sets_flag |= matches!(change, SessionStateChange::Gtids(_)) && ok.status.contains(StatusFlags::IN_TRANS);
             let visible = match change {
                 SessionStateChange::SystemVariable { name, .. } => SHOWN_BY_DEFAULT.contains(&name),
-                SessionStateChange::StateChange(_) => false,
+                SessionStateChange::StateChange(_) | SessionStateChange::Gtids(_) => false,
                 _ => true,
             };
             if visible {
                 change.put(&mut shown);
             }
         }
-        ok.status.set(StatusFlags::SESSION_STATE_CHANGED, !shown.is_empty());
+        ok.status.set(StatusFlags::SESSION_STATE_CHANGED, sets_flag || !shown.is_empty());
         ok.state_changes = shown;
     }
 }

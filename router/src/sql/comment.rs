@@ -149,7 +149,7 @@ fn skipped(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// `rolecall: primary` or `rolecall: replica`, and nothing else.
+/// `rolecall: primary`, `replica` or a consistency, and nothing else.
 fn hint(inside: &[u8]) -> Option<Hint> {
     const NAME: &[u8] = b"rolecall";
     let inside = inside.trim_ascii();

@@ -18,13 +18,14 @@ mod verdicts;
 mod word_index;
 
 pub use classify::{
-    DiagnosticsItem, Kill, KillTarget, NamedCollation, bare_connection_id, classify, diagnostics_items, kill,
-    names_collation,
+    DiagnosticsItem, Kill, KillTarget, NamedCollation, OwnVariableUse, bare_connection_id, classify, diagnostics_items,
+    kill, names_collation, own_variable,
 };
 pub use keyword::Keyword;
 pub use lexing::{ClientCharset, Flavour, Lexing, ServerVersion, SqlMode};
 pub use statement::{Access, Effects, Hint, Statement, Verb, Why};
 pub use token::{Findings, Kind, Token, Tokens};
+pub use variable::OwnVariable;
 pub use verdicts::Verdicts;
 
 pub(crate) use classify::{body_is_harmless, system_schema, view_is_harmless};

@@ -2,6 +2,8 @@
 
 use bitflags::bitflags;
 
+use crate::consistency::Consistency;
+
 /// Where a statement may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Access {
@@ -119,17 +121,22 @@ bitflags! {
         const KEEPS_SESSION = 1 << 27;
         /// Reads or sets session_track_* variables.
         const TRACKERS = 1 << 28;
+        /// Reads or sets a variable of the proxy's own ([`super::OwnVariable`]).
+        const OWN_VARIABLE = 1 << 29;
     }
 }
 
 /// A wish about the target that stands in a comment or a query attribute: `/* rolecall: primary */`,
-/// `/*+ … */` never counts. To the primary it is always obeyed; to a replica only for what is a read.
+/// `/*+ … */` never counts. To the primary it is always obeyed; to a replica only for what is a read; a consistency
+/// holds for this statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Hint {
     /// `rolecall: primary`
     Primary,
     /// `rolecall: replica`
     Replica,
+    /// `rolecall: eventual`, `session`, `global`, `strong`
+    Consistency(Consistency),
 }
 
 impl Hint {
@@ -141,7 +148,7 @@ impl Hint {
         } else if name.eq_ignore_ascii_case(b"replica") {
             Some(Self::Replica)
         } else {
-            None
+            std::str::from_utf8(name).ok()?.parse().ok().map(Self::Consistency)
         }
     }
 }

@@ -11,8 +11,38 @@ pub(super) enum Read {
     ConnectionId,
     /// Which session-state changes the server reports.
     Trackers,
+    /// One that the proxy itself has.
+    Own,
     /// A value that may differ from server to server.
     Node,
+}
+
+/// A variable that the proxy itself has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnVariable {
+    /// `rolecall_consistency`: what the session's reads are promised.
+    Consistency,
+    /// `rolecall_causal_token`: what the session has seen, to be carried to another one.
+    CausalToken,
+}
+
+impl OwnVariable {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Consistency => "rolecall_consistency",
+            Self::CausalToken => "rolecall_causal_token",
+        }
+    }
+
+    /// From its name, in any case.
+    #[must_use]
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        [Self::Consistency, Self::CausalToken]
+            .into_iter()
+            .find(|variable| name.eq_ignore_ascii_case(variable.name().as_bytes()))
+    }
 }
 
 /// What reading `@@name` asks for.
@@ -26,6 +56,8 @@ pub(super) fn read(name: &[u8]) -> Read {
         Read::ConnectionId
     } else if is_tracker(name) {
         Read::Trackers
+    } else if OwnVariable::from_name(name).is_some() {
+        Read::Own
     } else {
         Read::Node
     }

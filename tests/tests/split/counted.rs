@@ -26,13 +26,14 @@ impl Counted {
     /// Through another proxy, after these statements of root's in the schema.
     pub fn behind(proxy: &Proxy, stage: &Arc<Stage>, name: &str, setup: &[&str]) -> Self {
         let options = account(stage, name, setup);
-        let client = proxy.login(&options);
+        let client = at_any_replica(proxy.login(&options));
         Self { stage: stage.clone(), front: proxy.address(), options, client }
     }
 
     /// Another session of the account.
     pub fn another(&self) -> Client {
-        Client::login(self.front, &self.options).unwrap_or_else(|error| panic!("{}: {error}", self.options.user))
+        let client = Client::login(self.front, &self.options);
+        at_any_replica(client.unwrap_or_else(|error| panic!("{}: {error}", self.options.user)))
     }
 
     /// A query that runs until it is ended by [`Self::end`], and the server that it went to.
@@ -108,6 +109,13 @@ impl Counted {
         let mut counts = self.stage.set.servers().map(|server| StatementCounts::read(server, &self.options.user));
         [0, 1, 2].map(|_| counts.next().expect("three servers"))
     }
+}
+
+/// What is counted here is where statements go by themselves; the questions and waits of another consistency would count
+/// as well.
+fn at_any_replica(mut client: Client) -> Client {
+    client.run("set rolecall_consistency = eventual");
+    client
 }
 
 fn account(stage: &Arc<Stage>, name: &str, setup: &[&str]) -> LoginOptions {

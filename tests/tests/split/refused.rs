@@ -48,9 +48,9 @@ fn a_transaction_outlives_what_was_refused_in_front_of_its_next_statement() {
     limit(&stage, "refused_trackers", 1);
     session.client.run("select a from t");
     // The proxy gives the trackers back to the client first.
-    assert_eq!(session.client.query("select @@session_track_gtids").code(), RESOURCES_EXCEEDED);
+    assert_eq!(session.client.query("select @@session_track_state_change").code(), RESOURCES_EXCEEDED);
     limit(&stage, "refused_trackers", 100_000);
-    assert_eq!(session.client.run("select @@session_track_gtids").value(), "OFF");
+    assert_eq!(session.client.run("select @@session_track_state_change").value(), "0");
     session.client.run("commit");
     assert_eq!(stage.set.primary.value("select a from refused_trackers.t where id = 1"), "7");
 }

@@ -36,7 +36,7 @@ fn is_plain(byte: u8) -> bool {
 }
 
 /// `[AS] name`, in any quotes.
-fn alias<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
+pub(super) fn alias<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
     let explicit = reader.take(K::As);
     let token = reader.next();
     let name = match token.kind {

@@ -9,6 +9,7 @@ mod data;
 mod definition;
 mod diagnostics;
 mod kill;
+mod own_variable;
 mod query;
 mod reader;
 mod set;
@@ -18,6 +19,7 @@ mod verdict;
 pub use connection_id::bare_connection_id;
 pub use diagnostics::{DiagnosticsItem, diagnostics_items};
 pub use kill::{Kill, KillTarget, kill};
+pub use own_variable::{OwnVariableUse, own_variable};
 pub use set::{NamedCollation, names_collation};
 
 pub(crate) use body::{body_is_harmless, view_is_harmless};

@@ -322,6 +322,10 @@ impl<'a> Reader<'a> {
             variable::Read::Trackers => self
                 .verdict
                 .leaves(Effects::TRACKERS | Effects::OPAQUE_STATE, "asks for what the proxy has set for its own use"),
+            variable::Read::Own => {
+                self.verdict.effects |= Effects::OWN_VARIABLE;
+                self.verdict.raise(Access::Node, "asks for a variable of the proxy's own");
+            }
             variable::Read::Node => self.verdict.raise(Access::Node, "reads a system variable"),
         }
     }

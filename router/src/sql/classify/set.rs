@@ -137,6 +137,9 @@ fn variable(reader: &mut Reader<'_>, scope: Scope, name: &[u8]) {
     if scope != Scope::Global && variable::is_tracker(name) {
         reader.verdict.leaves(Effects::TRACKERS | Effects::OPAQUE_STATE, "sets what servers report");
     }
+    if variable::OwnVariable::from_name(name).is_some() {
+        reader.verdict.effects |= Effects::OWN_VARIABLE;
+    }
     if name.eq_ignore_ascii_case(b"pseudo_thread_id") {
         reader.verdict.effects |= Effects::CONNECTION_ID;
     }

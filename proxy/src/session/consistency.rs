@@ -1,0 +1,208 @@
+//! Reads that see what their session wrote and read before: what is noted of each statement, and what is asked and
+//! awaited before a read goes to a replica. The rule stands in [`rolecall_router::consistency`].
+
+use std::time::Instant;
+
+use rolecall_protocol::command::Command;
+use rolecall_protocol::response::text::Row;
+use rolecall_router::consistency::{Bounds, Causality, Consistency, Ended, Position, Requirement, Trace, WaitAnswer};
+use rolecall_router::sql::{Flavour, Hint};
+use rolecall_router::topology::{Primary, Role, ServerId};
+
+use super::Session;
+use super::dispatch::Job;
+use crate::backend::{Connection, QueryError};
+use crate::metrics::CatchUp;
+use crate::topology::ServerError;
+
+/// What a session's reads are promised, and what that rests on.
+#[derive(Debug)]
+pub(super) struct Reads {
+    pub causality: Causality,
+    /// The session's own level.
+    pub level: Consistency,
+    /// The listener's.
+    pub default_level: Consistency,
+    /// The primary that was known last.
+    primary: Option<ServerId>,
+    /// When a replica had told its position last, at a wait in vain: until one tells another, no more time is lost, and
+    /// reads go to the primary.
+    late_since: Option<u64>,
+}
+
+impl Reads {
+    pub fn new(level: Consistency) -> Self {
+        Self { causality: Causality::default(), level, default_level: level, primary: None, late_since: None }
+    }
+}
+
+impl Session {
+    /// What the statement of this job is promised.
+    pub(super) fn level_of(&self, job: &Job) -> Consistency {
+        match job.statement.hint {
+            Some(Hint::Consistency(level)) => level,
+            _ => self.reads.level,
+        }
+    }
+
+    /// Before a server is chosen: a new primary is noted, and probes pay debts.
+    pub(super) fn settle(&mut self, level: Consistency) {
+        let Self { worker, reads, .. } = self;
+        if level == Consistency::Global {
+            let positions = worker.shared.topology.positions();
+            reads.causality.arrive(positions.nanoseconds(Instant::now()));
+        }
+        worker.with_topology(|topology| {
+            if let Primary::One(primary) = topology.primary
+                && reads.primary != Some(primary)
+                && reads.primary.replace(primary).is_some()
+            {
+                reads.causality.primary_changed();
+            }
+            // One that is gone has told what it had before.
+            let Some(primary) = reads.primary else { return };
+            let asked = match reads.causality.needs(level) {
+                Requirement::AskPrimaryFirst => [Some(primary), None],
+                // Its home is gone: what it told before it went, or the primary, frees the session.
+                Requirement::Stay { server, .. }
+                    if topology.server(server).is_none_or(|server| server.role != Role::Replica) =>
+                {
+                    [Some(server), Some(primary)]
+                }
+                _ => return,
+            };
+            worker.with_board(|board| {
+                for server in asked.into_iter().flatten() {
+                    let role = if server == primary { Role::Primary } else { Role::Replica };
+                    if board.of(server).is_some_and(|progress| reads.causality.settle(progress, role)) {
+                        break;
+                    }
+                }
+            });
+        });
+    }
+
+    /// Whether a wait was in vain, and no replica has told anything new since.
+    pub(super) fn replicas_are_late(&self) -> bool {
+        self.reads.late_since.is_some_and(|late_since| self.newest_word() == late_since)
+    }
+
+    /// When a replica was asked last how far it is.
+    fn newest_word(&self) -> u64 {
+        self.worker.with_topology(|topology| {
+            self.worker.with_board(|board| {
+                let told = topology.replicas().filter_map(|server| board.of(server.id));
+                told.map(|progress| progress.asked_at).max().unwrap_or(0)
+            })
+        })
+    }
+
+    /// Waits until replica `server` has executed what the session needs; false where that takes too long.
+    pub(super) async fn catch_up(&mut self, server: ServerId, level: Consistency) -> bool {
+        let (Requirement::AtLeast(position) | Requirement::Stay { at_least: position, .. }) =
+            self.reads.causality.needs(level)
+        else {
+            return true;
+        };
+        let position = position.clone();
+        let reached = self.wait_for(server, &position).await;
+        self.worker.metrics.catch_ups.increment(if reached { CatchUp::Reached } else { CatchUp::TooLate });
+        if !reached {
+            self.reads.late_since = Some(self.newest_word());
+        }
+        reached
+    }
+
+    async fn wait_for(&mut self, server: ServerId, position: &Position) -> bool {
+        let limit = self.worker.with_settings(|settings| settings.catch_up_timeout);
+        let Some(statement) = position.wait_statement(limit) else { return position.is_start() };
+        let Some(row) = self.ask(server, &statement).await else { return false };
+        let reached = WaitAnswer::read(row.first().and_then(Option::as_deref)) == WaitAnswer::Reached;
+        if reached {
+            self.worker.shared.topology.positions().note_reached(server, position);
+        }
+        reached
+    }
+
+    /// Asks the primary how far it is; false where it does not answer.
+    pub(super) async fn ask_primary(&mut self, primary: ServerId) -> bool {
+        let flavour = self.state.lexing().flavour;
+        let asked = Instant::now();
+        let Some(row) = self.ask(primary, Bounds::question(flavour)).await else { return false };
+        let row: Vec<Option<&[u8]>> = row.iter().map(Option::as_deref).collect();
+        let bounds = Bounds::read(flavour, &row);
+        self.reads.causality.learnt(&bounds);
+        self.worker.metrics.catch_ups.increment(CatchUp::Asked);
+        self.worker.shared.topology.positions().note(primary, bounds, asked);
+        true
+    }
+
+    /// What comes before the primary serves a session that has seen what this primary may not have.
+    pub(super) async fn catch_up_at_primary(&mut self, primary: ServerId, level: Consistency) {
+        let asked = self.ask_primary(primary).await;
+        let Requirement::AtLeast(position) = self.reads.causality.needs_at_primary(level) else { return };
+        let position = position.clone();
+        // MariaDB's wait does not see a primary's own writes.
+        let waits = asked && self.state.lexing().flavour == Flavour::Mysql;
+        if !(waits && self.wait_for(primary, &position).await) {
+            // Trap G12: they are lost, or were never there (a token that somebody made up).
+            self.worker.metrics.catch_ups.increment(CatchUp::MissingAtPrimary);
+            tracing::debug!(primary = primary.0, "transactions that a session has seen are not at the primary");
+        }
+        self.reads.causality.confirmed_by_primary();
+    }
+
+    /// The first row of the answer to a question of the proxy's own.
+    async fn ask(&mut self, server: ServerId, sql: &str) -> Option<Row> {
+        let mut link = self.take_link(server).await.ok()?;
+        match link.query(sql.as_bytes()).await {
+            Ok(mut result) => {
+                self.put_back(link);
+                (!result.rows.is_empty()).then(|| result.rows.swap_remove(0))
+            }
+            Err(QueryError::Refused(_)) => {
+                self.put_back(link);
+                None
+            }
+            Err(QueryError::Leg(_)) => {
+                self.lose(link);
+                None
+            }
+        }
+    }
+
+    fn lose(&mut self, link: Box<Connection>) {
+        let server = link.server.id;
+        drop(link);
+        self.publish_links();
+        self.state.lost(server);
+        self.worker.shared.topology.report(server, ServerError::Lost);
+    }
+
+    /// Notes what a statement that ended at `server` means for later reads.
+    pub(super) fn note_read_or_write(&mut self, job: &Job, server: ServerId, ended: Ended, now: Instant) {
+        let gtids = self.state.take_gtids();
+        if job.command == Command::StmtPrepare {
+            return; // It shows nothing but the shape of a result.
+        }
+        let trace = Trace::of(&job.statement, ended, !gtids.is_empty(), self.state.tracking().own);
+        if !trace.is_tracked && !trace.has_shown {
+            return;
+        }
+        let is_replica = self
+            .worker
+            .with_topology(|topology| topology.server(server).is_some_and(|server| server.role == Role::Replica));
+        let now = self.worker.shared.topology.positions().nanoseconds(now);
+        let flavour = self.state.lexing().flavour;
+        let promised = self.level_of(job) != Consistency::Eventual;
+        let causality = &mut self.reads.causality;
+        if trace.is_tracked {
+            causality.wrote_tracked(flavour, &gtids, now);
+        }
+        match (trace.has_shown, is_replica) {
+            (true, true) if promised => causality.read_on_replica(server, now),
+            (true, false) => causality.read_on_primary(now),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A replica set whose replicas can be held back, with an account and a proxy in front.
+
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use rolecall_tests::raw::{Client, LoginOptions};
+use rolecall_tests::{Flavour, Proxy, ProxyOptions, Server, Stage, StatementCounts};
+
+const PASSWORD: &str = "p4ss";
+
+/// One test at a time: what one holds back, all see.
+pub struct Field {
+    pub stage: std::sync::Arc<Stage>,
+    pub options: LoginOptions,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// While this lives, a replica executes nothing that it receives.
+pub struct HeldBack(Client);
+
+impl Drop for HeldBack {
+    fn drop(&mut self) {
+        self.0.run("unlock tables");
+    }
+}
+
+impl Field {
+    /// With an account `name` that has a schema of its name, with `t (id, a)` that has rows 1 to 3, on all servers.
+    pub fn new(stage: &std::sync::Arc<Stage>, name: &str) -> Self {
+        static MYSQL: OnceLock<Mutex<()>> = OnceLock::new();
+        static MARIADB: OnceLock<Mutex<()>> = OnceLock::new();
+        let turn = if stage.flavour().is_mariadb() { &MARIADB } else { &MYSQL };
+        let turn = turn.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+        let mut root = stage.set.primary.root();
+        root.run(&format!("create user {name} {}", stage.flavour().identified(PASSWORD)));
+        root.run(&format!("create schema {name}"));
+        root.run(&format!("grant all on {name}.* to {name}"));
+        root.init_db(name).expect_ok("the schema");
+        root.run("create table t (id int primary key, a int)");
+        root.run("insert into t values (1, 1), (2, 2), (3, 3)");
+        stage.set.wait_until_replicated();
+        let mut options = LoginOptions::new(name, PASSWORD).database(name);
+        if stage.flavour().is_mariadb() {
+            options.plugin = "mysql_native_password".into();
+        }
+        Self { stage: stage.clone(), options, _turn: turn }
+    }
+
+    /// A session through the proxy that all tests share.
+    pub fn session(&self) -> Client {
+        self.stage.proxy().login(&self.options)
+    }
+
+    /// Another proxy in front of the same servers.
+    pub fn another_proxy(&self, configuration: &str) -> Proxy {
+        let options = ProxyOptions { configuration: configuration.into(), ..ProxyOptions::default() };
+        Proxy::start(self.stage.set.servers(), &options)
+    }
+
+    /// Holds replica `at` back.
+    pub fn hold_back(&self, at: usize) -> HeldBack {
+        let mut root = self.stage.set.replicas[at].root();
+        root.run("flush tables with read lock");
+        HeldBack(root)
+    }
+
+    /// Holds both replicas back.
+    pub fn hold_all_back(&self) -> [HeldBack; 2] {
+        [self.hold_back(0), self.hold_back(1)]
+    }
+
+    /// How many statements of `kind` the account has run at the primary, and at the replicas together.
+    pub fn counts(&self, kind: &str) -> [i64; 2] {
+        let count = |server: &Server| StatementCounts::read(server, &self.options.user).of(kind);
+        [count(&self.stage.set.primary), self.stage.set.replicas.iter().map(count).sum()]
+    }
+
+    /// Reads until the replicas serve it: where a wait was in vain, the primary does until a probe brings news.
+    pub fn expect_at_replicas(&self, client: &mut Client, question: &str, answer: &str) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let before = self.counts("sql/select");
+            for _ in 0..20 {
+                assert_eq!(client.run(question).value(), answer);
+            }
+            let after = self.counts("sql/select");
+            if after[1] - before[1] >= 18 {
+                return;
+            }
+            assert!(Instant::now() < deadline, "reads stay at the primary: {before:?} {after:?}");
+        }
+    }
+
+    pub fn flavour(&self) -> Flavour {
+        self.stage.flavour()
+    }
+}

@@ -1,0 +1,85 @@
+//! Causal tokens: what one session has seen, another one sees.
+
+use rolecall_protocol::Capabilities;
+use rolecall_tests::on_every_server;
+use rolecall_tests::raw::Parameter;
+
+use crate::field::Field;
+
+on_every_server! {
+    /// F2: from session to session, through another proxy, and to one that was started later.
+    fn a_token_carries_what_was_written(stage) {
+        let field = Field::new(stage, "cons_token");
+        let other = field.another_proxy("");
+        let mut writer = field.session();
+        assert_eq!(writer.run("select @@rolecall_causal_token").value(), "rc1:");
+        let held = field.hold_all_back();
+        writer.run("insert into t values (10, 1)");
+        let token = writer.run("select @@rolecall_causal_token").value();
+        assert!(token.starts_with("rc1:") && token.len() > 6, "{token}");
+        let later = field.another_proxy("");
+        for (front, mut reader) in
+            [("same", field.session()), ("other", other.login(&field.options)), ("later", later.login(&field.options))]
+        {
+            assert_eq!(reader.run("select count(*) from t where id = 10").value(), "0", "{front}");
+            reader.run(&format!("set rolecall_causal_token = '{token}'"));
+            assert_eq!(reader.run("select count(*) from t where id = 10").value(), "1", "{front}");
+        }
+        drop(held);
+    }
+
+    /// F2: what was read at a replica, or at the primary, is in the token as well.
+    fn a_token_carries_what_was_read(stage) {
+        let field = Field::new(stage, "cons_read_token");
+        let mut root = stage.set.primary.root();
+        root.init_db("cons_read_token").expect_ok("schema");
+        let held = field.hold_back(1);
+        root.run("insert into t values (10, 1)");
+        let mut reader = field.session();
+        assert_eq!(reader.run("/* rolecall: strong */ select count(*) from t where id = 10").value(), "1");
+        let token = reader.run("select @@rolecall_causal_token").value();
+        let mut follower = field.session();
+        follower.run(&format!("set rolecall_causal_token = '{token}'"));
+        for _ in 0..10 {
+            assert_eq!(follower.run("select count(*) from t where id = 10").value(), "1");
+        }
+        drop(held);
+    }
+
+    /// A token of transactions that never were costs its own session time, and nobody else anything.
+    fn a_made_up_token_does_no_harm(stage) {
+        let field = Field::new(stage, "cons_fake");
+        let token = if field.flavour().is_mariadb() {
+            "rc1:7-7-700000000"
+        } else {
+            "rc1:3e11fa47-71ca-11e1-9e33-c80aa9429562:1-700000000"
+        };
+        let mut client = field.session();
+        client.run(&format!("set rolecall_causal_token = '{token}'"));
+        assert_eq!(client.run("select a from t where id = 1").value(), "1");
+        client.run("insert into t values (10, 1)");
+        assert_eq!(client.run("select a from t where id = 10").value(), "1");
+    }
+}
+
+#[test]
+fn a_token_comes_as_a_query_attribute() {
+    let stage = rolecall_tests::Stage::mysql();
+    let mut field = Field::new(&stage, "cons_token_attribute");
+    field.options = field.options.clone().with(Capabilities::QUERY_ATTRIBUTES);
+    let (mut writer, mut reader) = (field.session(), field.session());
+    let held = field.hold_all_back();
+    writer.run("insert into t values (10, 1)");
+    let token = writer.run("select @@rolecall_causal_token").value();
+    let count = "select count(*) from t where id = 10";
+    assert_eq!(reader.run(count).value(), "0");
+    let attribute = [("rolecall_causal_token", Parameter::text(&token))];
+    assert_eq!(reader.query_with_attributes(count, &attribute).value(), "1");
+    let wrong = [("rolecall_causal_token", Parameter::text("nonsense"))];
+    assert_eq!(reader.query_with_attributes(count, &wrong).code(), 1231);
+    let mut another = field.session();
+    let read = another.prepare(count).id;
+    let reply = another.execute_with_attributes(read, &[], &attribute).expect_ok("execute");
+    assert_eq!(reply.count(rolecall_tests::raw::Part::Row), 1);
+    drop(held);
+}
