@@ -173,15 +173,28 @@ impl ErrPacket {
     }
 }
 
+/// On one line, whatever it names: in a log a user's name must not look like a line of its own.
 impl std::fmt::Display for ErrPacket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.code)?;
         if let Some(state) = self.sql_state {
             f.write_char(' ')?;
-            f.write_str(&String::from_utf8_lossy(&state))?;
+            write_on_one_line(f, &state)?;
         }
-        write!(f, ": {}", String::from_utf8_lossy(&self.message))
+        f.write_str(": ")?;
+        write_on_one_line(f, &self.message)
     }
+}
+
+fn write_on_one_line(f: &mut std::fmt::Formatter<'_>, text: &[u8]) -> std::fmt::Result {
+    String::from_utf8_lossy(text).chars().try_for_each(|character| match character {
+        // Unicode's line and paragraph separators, and what turns the direction of writing around.
+        '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => {
+            write!(f, "{}", character.escape_default())
+        }
+        _ if character.is_control() => write!(f, "{}", character.escape_default()),
+        _ => f.write_char(character),
+    })
 }
 
 /// EOF_Packet, for clients without CLIENT_DEPRECATE_EOF.

@@ -126,6 +126,31 @@ fn a_flood_of_wrong_logins_leaves_nothing_behind() {
     witness.goes_on();
 }
 
+/// What a stranger calls himself is no line of the log, and no colour of a terminal.
+#[test]
+fn a_name_cannot_forge_lines_of_the_log() {
+    let proxy = proxy();
+    let names = [
+        "x\nERROR forged",
+        "x\r\nERROR forged",
+        "\u{1b}[31mforged\u{1b}[0m",
+        "x\u{2028}ERROR forged",
+        "x\u{85}ERROR forged",
+    ];
+    for name in names {
+        let error = Client::login(proxy.address(), &LoginOptions::new(name, "wrong")).map(drop).expect_err("nobody");
+        assert_eq!(error.code, 1045, "{error}");
+        let error = proxy.login(&right()).change_user(&LoginOptions::new(name, "wrong")).expect_err("nobody");
+        assert_eq!(error.code, 1045, "{error}");
+    }
+    let log = proxy.log();
+    assert_eq!(log.matches("forged").count(), 2 * names.len(), "{log}");
+    let separators = ['\n', '\r', '\u{2028}', '\u{85}'];
+    let forged = log.split(separators).find(|line| line.contains("forged") && !line.contains("login refused"));
+    assert_eq!(forged, None, "{log}");
+    assert!(!log.contains('\u{1b}'), "{}", log.escape_debug());
+}
+
 /// COM_CHANGE_USER with a password that is wrong whatever the scramble.
 fn wrong_change(client: &Client) -> Vec<u8> {
     let change = ChangeUser {
