@@ -35,14 +35,8 @@ impl Session {
         let Ok(request) = request else {
             return self.send_error(&ErrPacket::new(ErrorCode::UNKNOWN_COM_ERROR, "Unknown command")).await;
         };
-        let (handle, shared) = (Arc::clone(&self.handle), Arc::clone(&self.worker.shared));
-        let limit = self.worker.with_settings(|settings| settings.handshake_timeout);
-        let login = shared.clock.timeout(limit, self.log_in_again(buffer, &request));
-        let Ok(outcome) = handle.unless_summoned(login).await? else {
-            let err = ErrPacket::new(ErrorCode::NET_READ_INTERRUPTED, "Got timeout reading communication packets");
-            let _ = self.send_error(&err).await;
-            return Err(CloseReason::ClientBroke);
-        };
+        let handle = Arc::clone(&self.handle);
+        let outcome = handle.unless_summoned(self.log_in_again(buffer, &request)).await?;
         match outcome {
             Ok((identity, connection, sequence)) => {
                 self.start_over(identity, connection);
@@ -89,7 +83,12 @@ impl Session {
         let claim = Claim { user: &request.user, peer: self.handle.peer };
         let mut leg = Exchange::new(&mut self.client, buffer);
         leg.sequence = SequenceId(1);
-        let authenticated = authenticate(&shared, &mut leg, Some(exchange), step, claim).await;
+        let limit = self.worker.with_settings(|settings| settings.handshake_timeout);
+        let login = authenticate(&shared, &mut leg, Some(exchange), step, claim);
+        let authenticated = shared.clock.timeout(limit, login).await.unwrap_or_else(|_| {
+            let text = "Got timeout reading communication packets";
+            Err(LoginEnd::Refused(ErrPacket::new(ErrorCode::NET_READ_INTERRUPTED, text)))
+        });
         let (credential, before_ok) = authenticated.map_err(|end| (end, leg.sequence))?;
         let identity = Identity {
             user: request.user.clone(),

@@ -154,3 +154,37 @@ fn h4_a_kill_under_way_meets_no_command_of_the_proxys_own() {
     assert_eq!(killer.read_reply(Kind::Result).code(), 0);
     assert_eq!(*passed.events.lock().expect("no panic"), ["kill", "kill answered", "reset"]);
 }
+
+/// A client that has begun to change its user, and owes the proof.
+fn owes_a_proof(proxy: &Proxy, options: &LoginOptions) -> (Client, u32) {
+    let mut client = proxy.login(options);
+    let change = rolecall_protocol::handshake::ChangeUser {
+        user: options.user.clone().into_bytes(),
+        auth_response: Vec::new().into(),
+        database: Vec::new(),
+        collation: Some(45),
+        plugin: Some(b"caching_sha2_password".to_vec()),
+        attributes: Vec::new(),
+    };
+    client.send_command("change user", &change.encode(client.capabilities));
+    assert_eq!(client.read_packet().expect("an AuthSwitchRequest").payload[0], 0xFE);
+    let id = client.greeting.as_ref().expect("a greeting").connection_id;
+    (client, id)
+}
+
+/// A26, H2: COM_CHANGE_USER has the time that a login has, and KILL reaches it.
+#[test]
+fn a26_a_client_that_owes_the_proof_of_its_new_user_is_not_waited_for_forever() {
+    let options = account("owes_proof");
+    let limits = "{handshake_timeout: 1s, unauthenticated_per_address: 512}".into();
+    let impatient = Proxy::start([server()], &ProxyOptions { limits, ..ProxyOptions::default() });
+    let (mut client, _) = owes_a_proof(&impatient, &options);
+    let packet = client.read_packet().expect("an error");
+    assert_eq!((packet.payload[0], u16::from_le_bytes([packet.payload[1], packet.payload[2]])), (0xFF, 1159));
+    client.expect_close();
+
+    let patient = proxy("");
+    let (mut client, id) = owes_a_proof(&patient, &options);
+    assert_eq!(patient.login(&options).query(format!("kill {id}")).code(), 0);
+    client.expect_close();
+}
