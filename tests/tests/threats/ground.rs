@@ -53,7 +53,8 @@ pub fn server() -> Server {
 }
 
 fn server_of(flavour: Flavour) -> Server {
-    let more = vec![format!("--max-allowed-packet={SERVER_MAX_PACKET}")];
+    // Connections for the largest crowd among these tests.
+    let more = vec![format!("--max-allowed-packet={SERVER_MAX_PACKET}"), "--max-connections=1200".to_owned()];
     let server = Server::start(flavour, &ServerOptions { more, ..ServerOptions::default() });
     server.run(&format!("create database {USER}"));
     account(&server, USER, PASSWORD);
