@@ -45,12 +45,12 @@ fn work(client: &mut Client, own: usize, newest: &AtomicI64, stop: &AtomicBool, 
                 written += 1;
                 client.run(&format!("update t set a = {written} where id = {own}"));
             }
-            1 if step % 3 == 0 => {
+            1 if step.is_multiple_of(3) => {
                 let value = newest.fetch_add(1, Ordering::Relaxed) + 1;
                 client.run(&format!("update t set a = greatest(a, {value}) where id = 100"));
             }
             // A write that rests on what was read: who sees it must see that as well.
-            2 if step % 5 == 0 => {
+            2 if step.is_multiple_of(5) => {
                 client.run(&format!("update t set a = greatest(a, {seen}) where id = 99"));
             }
             3 => {
@@ -60,7 +60,7 @@ fn work(client: &mut Client, own: usize, newest: &AtomicI64, stop: &AtomicBool, 
                     found.writes_follow_reads.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            4 if step % 7 == 0 => {
+            4 if step.is_multiple_of(7) => {
                 client.run("begin");
                 seen = seen.max(number(client, 100));
                 client.run("commit");
