@@ -65,7 +65,7 @@ fn work(client: &mut Client, own: usize, newest: &AtomicI64, stop: &AtomicBool, 
                 seen = seen.max(number(client, 100));
                 client.run("commit");
             }
-            step if step % 2 == 1 => {
+            step if !step.is_multiple_of(2) => {
                 if number(client, own) < written {
                     found.read_your_writes.fetch_add(1, Ordering::Relaxed);
                 }
