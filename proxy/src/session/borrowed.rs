@@ -62,7 +62,8 @@ impl Session {
             return Ok(Ok(()));
         }
         let Some(borrowed) = self.borrowed.take() else { return Ok(Ok(())) };
-        match self.move_variables(&borrowed).await {
+        let handle = Arc::clone(&self.handle);
+        match handle.unless_summoned(self.move_variables(&borrowed)).await? {
             Ok(()) => Ok(Ok(())),
             Err(LinkError::TieLost) => Err(CloseReason::ServerLost),
             Err(LinkError::Ended(reason)) => Err(reason),

@@ -270,7 +270,7 @@ impl Session {
             return self.send_error(&malformed(self.state.lexing().flavour)).await;
         }
         let Some((mut link, _)) = self.long_data_link(buffer, taken).await? else { return Ok(()) };
-        if link.transport.write_all(&buffer.filled()[..taken]).await.is_ok() {
+        if self.handle.unless_summoned(link.transport.write_all(&buffer.filled()[..taken])).await?.is_ok() {
             self.put_back(link);
         }
         Ok(())
@@ -361,7 +361,10 @@ impl Session {
         let Some(prepared) = self.prepared.by_id.get_mut(&job.statement_id) else { return Ok(None) };
         let known = match link.statements.get(&job.statement_id) {
             Some(known) => *known,
-            None => Box::pin(prepare_again(link, job.statement_id, prepared, flavour)).await?,
+            None => {
+                let again = Box::pin(prepare_again(link, job.statement_id, prepared, flavour));
+                self.handle.unless_summoned(again).await.map_err(|summons| LinkError::Ended(summons.into()))??
+            }
         };
         let payload = &mut buffer.filled_mut()[HEADER_LENGTH..taken];
         rewrite_statement_id(payload, StatementId(known.id)).map_err(|_| LinkError::Refused(malformed(flavour)))?;

@@ -188,3 +188,27 @@ fn a26_a_client_that_owes_the_proof_of_its_new_user_is_not_waited_for_forever() 
     assert_eq!(patient.login(&options).query(format!("kill {id}")).code(), 0);
     client.expect_close();
 }
+
+/// A server that does not answer what goes in front of a statement does not keep a session that was killed.
+#[test]
+fn c17_kill_ends_a_session_whose_connection_is_being_prepared() {
+    const TRACKERS: &[u8] = b"session_track_system_variables";
+    let options = account("kill_preparing");
+    let sets_trackers = |moment: &Moment| {
+        moment.user == "kill_preparing" && moment.command.windows(TRACKERS.len()).any(|part| part == TRACKERS)
+    };
+    let middle = MiddleBox::start(server().address(), move |moment| {
+        if moment.from == From::Server && sets_trackers(moment) { Verdict::Silence } else { Verdict::Pass }
+    });
+    let configuration = "backend: {tls: {mode: off}, public_key: {ask: true}}\n".into();
+    let backends = vec![middle.address()];
+    let proxy = Proxy::start([], &ProxyOptions { backends, configuration, ..ProxyOptions::default() });
+    let mut victim = proxy.login(&options);
+    let id = victim.greeting.as_ref().expect("a greeting").connection_id;
+    victim.send_query("select 1");
+    wait_until("its connection is prepared", || middle.seen(From::Client).iter().any(sets_trackers));
+    let mut killer = proxy.login(&options);
+    assert_eq!(killer.query(format!("kill {id}")).code(), 0);
+    victim.expect_close();
+    wait_until("the session is gone", || sessions(&proxy, "kill_preparing") == 1);
+}
