@@ -40,7 +40,7 @@ on_every_server! {
         if !stage.flavour().is_mariadb() {
             return; // MySQL has no session variable for any text.
         }
-        let mut session = Counted::new(stage, "split_texts");
+        let mut session = Counted::new(stage, "split_odd_values");
         let ask = "select /* rolecall: replica */ hex(@@default_master_connection)";
         let counts = session.count("sql/select", 12, |client| {
             for set in [
