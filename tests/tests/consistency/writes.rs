@@ -33,7 +33,6 @@ on_every_server! {
         root.run("create function f(x int) returns int deterministic modifies sql data \
                   begin insert into log (what) values ('function'); return x; end");
         stage.set.wait_until_replicated();
-        let mut client = field.session();
         let held = field.hold_all_back();
         let ways: &[(&[&str], &str, &str)] = &[
             (&["call p(1)"], "select count(*) from log", "2"),
@@ -49,11 +48,16 @@ on_every_server! {
             (&["alter table made add column b int default 3"], "select max(b) from made", "3"),
         ];
         for (statements, question, answer) in ways {
+            // A session of its own: what pins one (CALL, user variables) would keep the others' reads at the primary.
+            let mut client = field.session();
             for statement in *statements {
                 client.run(statement);
             }
-            assert_eq!(client.run(question).value(), *answer, "after {statements:?}");
+            for _ in 0..3 {
+                assert_eq!(client.run(question).value(), *answer, "after {statements:?}");
+            }
         }
+        let mut client = field.session();
         let insert = client.prepare("insert into t values (?, 9)").id;
         client.execute(insert, &[rolecall_tests::raw::Parameter::integer(30)]).expect_ok("execute");
         let read = client.prepare("select a from t where id = 30").id;
@@ -69,8 +73,10 @@ on_every_server! {
         client.set_option(0).expect_ok("multi-statements");
         let reply = client.query("insert into t values (40, 1); select no_such_column from t");
         assert_ne!(reply.code(), 0);
-        assert_eq!(client.run("select count(*) from t where id = 40").value(), "1");
-        // An error of its own has rolled back nothing that went before in a procedure.
+        // The first one settles what the error left open; the second is free to go to a replica.
+        for _ in 0..3 {
+            assert_eq!(client.run("select count(*) from t where id = 40").value(), "1");
+        }
         drop(held);
     }
 
