@@ -92,6 +92,9 @@ pub fn names(charset: &[u8], collation: &[u8]) -> Vec<u8> {
     sql
 }
 
+/// The one session variable whose value may be any text, digits too (MariaDB).
+const ANY_TEXT: &[u8] = b"default_master_connection";
+
 /// `@@session.name=value`. Trackers report values as text; numbers must not be quoted (error 1232), and an empty
 /// character_set_results stands for NULL (sessions.md 2).
 fn put_assignment(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
@@ -100,7 +103,7 @@ fn put_assignment(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.push(b'=');
     if name == b"character_set_results" && value.is_empty() {
         out.extend_from_slice(b"NULL");
-    } else if is_number(value) {
+    } else if is_number(value) && name != ANY_TEXT {
         out.extend_from_slice(value);
     } else {
         put_value(out, value);
@@ -162,6 +165,7 @@ mod tests {
         assert_eq!(assignment(b"autocommit", b"OFF"), "@@session.autocommit='OFF'");
         assert_eq!(assignment(b"long_query_time", b"1.500000"), "@@session.long_query_time=1.500000");
         assert_eq!(assignment(b"sql_mode", b"it's"), "@@session.sql_mode='it''s'");
+        assert_eq!(assignment(ANY_TEXT, b"12"), "@@session.default_master_connection='12'");
         assert_eq!(assignment(b"name", b"'\\"), "@@session.name=_utf8mb4 x'275C'");
         assert_eq!(assignment(b"name", "\u{e4}".as_bytes()), "@@session.name=_utf8mb4 x'C3A4'");
     }
