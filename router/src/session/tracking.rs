@@ -110,10 +110,11 @@ impl ClientTracking {
         }
         let mut shown = Vec::new();
         // MySQL sets the flag with nothing behind it where a transaction ends and another begins at once: the one that ended
-        // has a GTID.
+        // has a GTID. (Rows that are written to a table without transactions have one too, inside a transaction that goes on.)
+        let chained = ok.status.contains(StatusFlags::IN_TRANS) && ok.affected_rows == 0;
         let mut sets_flag = false;
         for change in ok.changes().flatten() {
-            sets_flag |= matches!(change, SessionStateChange::Gtids(_)) && ok.status.contains(StatusFlags::IN_TRANS);
+            sets_flag |= chained && matches!(change, SessionStateChange::Gtids(_));
             let visible = match change {
                 SessionStateChange::SystemVariable { name, .. } => SHOWN_BY_DEFAULT.contains(&name),
                 SessionStateChange::StateChange(_) | SessionStateChange::Gtids(_) => false,
