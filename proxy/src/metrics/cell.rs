@@ -98,7 +98,11 @@ impl<L: Label, const N: usize> Counters<L, N> {
 impl Histogram {
     /// Notes one duration.
     pub fn observe(&self, duration: Duration) {
-        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        self.observe_nanoseconds(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// The same, as a number.
+    pub fn observe_nanoseconds(&self, nanoseconds: u64) {
         // A bucket holds what is at most its bound.
         let bucket = BOUNDS_MICROSECONDS.partition_point(|bound| bound * 1_000 < nanoseconds);
         self.buckets[bucket].increment();

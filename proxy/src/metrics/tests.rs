@@ -12,8 +12,8 @@ fn a_scrape_adds_up_the_workers() {
     let metrics = Metrics::new(2);
     for worker in 0..2 {
         let worker = metrics.worker(worker).unwrap();
-        worker.statement(Target::Replica, Verb::Select, Duration::from_micros(70));
-        worker.statement(Target::Primary, Verb::Dml, Duration::from_millis(3));
+        worker.statement(Target::Replica, Verb::Select, 70_000);
+        worker.statement(Target::Primary, Verb::Dml, 3_000_000);
         worker.sessions.increment();
         worker.unknown(&Statement::unknown("not \"known\""));
         worker.pinned(Pins::USER_VARIABLE | Pins::XA);

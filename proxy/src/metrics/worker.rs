@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rolecall_router::session::Pins;
 use rolecall_router::sql::{Statement, Verb};
@@ -40,10 +40,10 @@ pub struct WorkerMetrics {
 
 impl WorkerMetrics {
     /// A statement is over: who answered it, what it was, and how long it took from its last byte to the reply's last
-    /// byte.
-    pub fn statement(&self, target: Target, verb: Verb, took: Duration) {
+    /// byte, in nanoseconds.
+    pub fn statement(&self, target: Target, verb: Verb, took: u64) {
         self.statements[target.index()].increment(VerbLabel(verb));
-        self.durations[target.index()].observe(took);
+        self.durations[target.index()].observe_nanoseconds(took);
     }
 
     /// A session ended, for this reason.

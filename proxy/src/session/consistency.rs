@@ -1,18 +1,19 @@
 //! Reads that see what their session wrote and read before: what is noted of each statement, and what is asked and
 //! awaited before a read goes to a replica. The rule stands in [`rolecall_router::consistency`].
 
-use std::time::Instant;
-
 use rolecall_protocol::command::Command;
 use rolecall_protocol::response::text::Row;
-use rolecall_router::consistency::{Bounds, Causality, Consistency, Ended, Position, Requirement, Trace, WaitAnswer};
+use rolecall_router::consistency::{
+    Board, Bounds, Causality, Consistency, Ended, Position, Requirement, Trace, WaitAnswer,
+};
 use rolecall_router::sql::{Flavour, Hint};
-use rolecall_router::topology::{Primary, Role, ServerId};
+use rolecall_router::topology::{Primary, Role, ServerId, Topology};
 
 use super::Session;
 use super::dispatch::Job;
 use crate::backend::{Connection, QueryError};
 use crate::metrics::CatchUp;
+use crate::monotonic;
 use crate::topology::ServerError;
 
 /// What a session's reads are promised, and what that rests on.
@@ -34,6 +35,37 @@ impl Reads {
     pub fn new(level: Consistency) -> Self {
         Self { causality: Causality::default(), level, default_level: level, primary: None, late_since: None }
     }
+
+    /// Before a server is chosen: a new primary is noted, and probes pay debts.
+    pub fn settle(&mut self, level: Consistency, topology: &Topology, board: &Board) {
+        if level == Consistency::Global {
+            self.causality.arrive(monotonic::nanoseconds());
+        }
+        if let Primary::One(primary) = topology.primary
+            && self.primary != Some(primary)
+            && self.primary.replace(primary).is_some()
+        {
+            self.causality.primary_changed();
+        }
+        // One that is gone has told what it had before.
+        let Some(primary) = self.primary else { return };
+        let asked = match self.causality.needs(level) {
+            Requirement::AskPrimaryFirst => [Some(primary), None],
+            // Its home is gone: what it told before it went, or the primary, frees the session.
+            Requirement::Stay { server, .. }
+                if topology.server(server).is_none_or(|server| server.role != Role::Replica) =>
+            {
+                [Some(server), Some(primary)]
+            }
+            _ => return,
+        };
+        for server in asked.into_iter().flatten() {
+            let role = if server == primary { Role::Primary } else { Role::Replica };
+            if board.of(server).is_some_and(|progress| self.causality.settle(progress, role)) {
+                break;
+            }
+        }
+    }
 }
 
 impl Session {
@@ -43,43 +75,6 @@ impl Session {
             Some(Hint::Consistency(level)) => level,
             _ => self.reads.level,
         }
-    }
-
-    /// Before a server is chosen: a new primary is noted, and probes pay debts.
-    pub(super) fn settle(&mut self, level: Consistency) {
-        let Self { worker, reads, .. } = self;
-        if level == Consistency::Global {
-            let positions = worker.shared.topology.positions();
-            reads.causality.arrive(positions.nanoseconds(Instant::now()));
-        }
-        worker.with_topology(|topology| {
-            if let Primary::One(primary) = topology.primary
-                && reads.primary != Some(primary)
-                && reads.primary.replace(primary).is_some()
-            {
-                reads.causality.primary_changed();
-            }
-            // One that is gone has told what it had before.
-            let Some(primary) = reads.primary else { return };
-            let asked = match reads.causality.needs(level) {
-                Requirement::AskPrimaryFirst => [Some(primary), None],
-                // Its home is gone: what it told before it went, or the primary, frees the session.
-                Requirement::Stay { server, .. }
-                    if topology.server(server).is_none_or(|server| server.role != Role::Replica) =>
-                {
-                    [Some(server), Some(primary)]
-                }
-                _ => return,
-            };
-            worker.with_board(|board| {
-                for server in asked.into_iter().flatten() {
-                    let role = if server == primary { Role::Primary } else { Role::Replica };
-                    if board.of(server).is_some_and(|progress| reads.causality.settle(progress, role)) {
-                        break;
-                    }
-                }
-            });
-        });
     }
 
     /// Whether a wait was in vain, and no replica has told anything new since.
@@ -127,7 +122,7 @@ impl Session {
     /// Asks the primary how far it is; false where it does not answer.
     pub(super) async fn ask_primary(&mut self, primary: ServerId) -> bool {
         let flavour = self.state.lexing().flavour;
-        let asked = Instant::now();
+        let asked = monotonic::nanoseconds();
         let Some(row) = self.ask(primary, Bounds::question(flavour)).await else { return false };
         let row: Vec<Option<&[u8]>> = row.iter().map(Option::as_deref).collect();
         let bounds = Bounds::read(flavour, &row);
@@ -180,7 +175,7 @@ impl Session {
     }
 
     /// Notes what a statement that ended at `server` means for later reads.
-    pub(super) fn note_read_or_write(&mut self, job: &Job, server: ServerId, ended: Ended, now: Instant) {
+    pub(super) fn note_read_or_write(&mut self, job: &Job, (server, role): (ServerId, Role), ended: Ended, now: u64) {
         let gtids = self.state.take_gtids();
         if job.command == Command::StmtPrepare {
             return; // It shows nothing but the shape of a result.
@@ -189,17 +184,13 @@ impl Session {
         if !trace.is_tracked && !trace.has_shown {
             return;
         }
-        let is_replica = self
-            .worker
-            .with_topology(|topology| topology.server(server).is_some_and(|server| server.role == Role::Replica));
-        let now = self.worker.shared.topology.positions().nanoseconds(now);
         let flavour = self.state.lexing().flavour;
         let promised = self.level_of(job) != Consistency::Eventual;
         let causality = &mut self.reads.causality;
         if trace.is_tracked {
             causality.wrote_tracked(flavour, &gtids, now);
         }
-        match (trace.has_shown, is_replica) {
+        match (trace.has_shown, role == Role::Replica) {
             (true, true) if promised => causality.read_on_replica(server, now),
             (true, false) => causality.read_on_primary(now),
             _ => {}

@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::task::Poll;
-use std::time::Instant;
 
 use rolecall_protocol::command::Command;
 use rolecall_protocol::packet::SequenceId;
@@ -11,6 +10,7 @@ use rolecall_protocol::{Capabilities, MariadbCapabilities, StatusFlags};
 use rolecall_router::consistency::Ended;
 use rolecall_router::refusal::refuses_writes;
 use rolecall_router::sql::{Access, Effects};
+use rolecall_router::topology::Role;
 
 use super::dispatch::Job;
 use super::local_file::send_file;
@@ -19,6 +19,7 @@ use super::relay::{Outcome, Relay, Step};
 use super::{CloseReason, Session, write_to_client};
 use crate::backend::Connection;
 use crate::buffer::Buffer;
+use crate::monotonic;
 use crate::registry::{Link, SessionHandle};
 use crate::topology::ServerError;
 use crate::transport::Transport;
@@ -78,12 +79,16 @@ impl Session {
         self.begin(&link);
         link.transport.new_exchange();
         let bytes = own.as_deref().unwrap_or(&buffer.filled()[..taken]);
-        let written = match self.handle.unless_summoned(link.transport.write_all(bytes)).await {
-            Ok(written) => written,
-            Err(summons) => {
-                self.abandon(link);
-                return Err(summons.into());
-            }
+        let written = match link.transport.write_now(bytes) {
+            Ok(count) if count == bytes.len() => Ok(()),
+            Ok(count) => match self.handle.unless_summoned(link.transport.write_all(&bytes[count..])).await {
+                Ok(written) => written,
+                Err(summons) => {
+                    self.abandon(link);
+                    return Err(summons.into());
+                }
+            },
+            Err(error) => Err(error),
         };
         if written.is_err() {
             // It may have said why it hung up: what it sent is read below, and the end is found there.
@@ -108,9 +113,13 @@ impl Session {
     ) -> Result<Exchanged, CloseReason> {
         link.outstanding.begin();
         let mut result = self.receive_counted(&mut link, buffer, taken, job, sent).await;
-        let now = Instant::now();
+        let now = monotonic::nanoseconds();
+        let server = link.server.id;
+        let role = self
+            .worker
+            .with_topology(|topology| topology.server(server).map_or(Role::Unroutable, |server| server.role));
         if let Ok(Exchanged::Done(outcome)) = &mut result {
-            outcome.ended_at = Some(now);
+            outcome.ended = Some((now, role));
         }
         link.outstanding.end();
         self.handle.end();
@@ -119,7 +128,7 @@ impl Session {
             Ok(Exchanged::Done(_) | Exchanged::RefusedReadOnly(_)) => Ended::Err,
             Ok(Exchanged::Lost { .. }) | Err(_) => Ended::Broken,
         };
-        self.note_read_or_write(job, link.server.id, ended, now);
+        self.note_read_or_write(job, (server, role), ended, now);
         match result {
             Ok(exchanged @ (Exchanged::Done(_) | Exchanged::RefusedReadOnly(_))) => {
                 self.put_back(link);

@@ -50,6 +50,8 @@ struct Absence {
 #[derive(Debug, Clone, Copy)]
 enum Route {
     To(ServerId),
+    /// To the primary, which must be seen to have what the session has seen.
+    Behind(ServerId),
     After(ServerId),
     Ask(ServerId),
 }
@@ -106,9 +108,8 @@ impl Session {
         buffer: &mut Buffer,
     ) -> Result<Result<ServerId, ErrPacket>, CloseReason> {
         let level = self.level_of(job);
-        self.settle(level);
         match self.decided(job, level) {
-            Ok(Route::To(server)) if !self.must_catch_up_at(server, level) => {
+            Ok(Route::To(server)) => {
                 hold.held = None;
                 Ok(Ok(server))
             }
@@ -117,22 +118,32 @@ impl Session {
         }
     }
 
-    fn decided(&self, job: &Job, level: Consistency) -> Result<Route, Absence> {
-        self.worker.with_topology(|topology| {
-            let decision = self.worker.with_board(|board| {
+    fn decided(&mut self, job: &Job, level: Consistency) -> Result<Route, Absence> {
+        let Self { worker, reads, state, mode, .. } = self;
+        worker.with_topology(|topology| {
+            let decision = worker.with_board(|board| {
+                reads.settle(level, topology, board);
                 decide(&DecisionInput {
                     statement: &job.statement,
-                    session: &self.state,
+                    session: state,
                     topology,
-                    mode: self.mode,
-                    reads_on_primary: self.worker.with_settings(|settings| settings.reads_on_primary),
-                    rotation: self.worker.rotation(),
+                    mode: *mode,
+                    reads_on_primary: worker.with_settings(|settings| settings.reads_on_primary),
+                    rotation: worker.rotation(),
                     favourite: job.favourite,
-                    requirement: self.reads.causality.needs(level),
+                    requirement: reads.causality.needs(level),
                     board,
                 })
             });
             match decision.action {
+                // The primary may lack what the session has seen; almost never.
+                Action::Forward(server)
+                    if reads.causality.needs_at_primary(level) != Requirement::Anything
+                        && state.tied_to().is_none()
+                        && topology.primary == Primary::One(server) =>
+                {
+                    Ok(Route::Behind(server))
+                }
                 Action::Forward(server) => Ok(Route::To(server)),
                 Action::After(server) => Ok(Route::After(server)),
                 Action::Ask(primary) => Ok(Route::Ask(primary)),
@@ -153,11 +164,12 @@ impl Session {
         loop {
             route = match route {
                 Ok(Route::To(server)) => {
-                    if self.must_catch_up_at(server, level) {
-                        self.catch_up_at_primary(server, level).await;
-                    }
                     hold.held = None;
                     return Ok(Ok(server));
+                }
+                Ok(Route::Behind(primary)) => {
+                    self.catch_up_at_primary(primary, level).await;
+                    Ok(Route::To(primary))
                 }
                 Ok(Route::After(server)) => {
                     if !self.replicas_are_late() && self.catch_up(server, level).await {
@@ -180,7 +192,6 @@ impl Session {
                         self.worker.metrics.errors.increment(ErrorKind::NoServer);
                         return Ok(Err(no_server(&reason)));
                     }
-                    self.settle(level);
                     self.decided(job, level)
                 }
             };
@@ -199,13 +210,6 @@ impl Session {
                 pause: Some(UNREACHABLE_PAUSE),
             }),
         })
-    }
-
-    /// Whether the primary, chosen for a statement, may lack what the session has seen.
-    fn must_catch_up_at(&self, server: ServerId, level: Consistency) -> bool {
-        self.reads.causality.needs_at_primary(level) != Requirement::Anything
-            && self.state.tied_to().is_none()
-            && self.worker.with_topology(|topology| topology.primary == Primary::One(server))
     }
 
     /// Waits for a change of the topology, at most for `pause`; false once the hold timeout has passed. Ends early when

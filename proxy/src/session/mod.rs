@@ -210,5 +210,11 @@ impl Session {
 
 /// A client that has stopped reading is waited for until the session must end.
 async fn write_to_client(client: &mut Transport, handle: &SessionHandle, bytes: &[u8]) -> Result<(), CloseReason> {
-    handle.unless_summoned(client.write_all(bytes)).await?.map_err(|_| CloseReason::ClientGone)
+    match client.write_now(bytes) {
+        Ok(count) if count == bytes.len() => Ok(()),
+        Ok(count) => {
+            handle.unless_summoned(client.write_all(&bytes[count..])).await?.map_err(|_| CloseReason::ClientGone)
+        }
+        Err(_) => Err(CloseReason::ClientGone),
+    }
 }

@@ -45,7 +45,10 @@ impl Session {
     }
 
     async fn causal_token(&mut self) -> Option<String> {
-        self.settle(Consistency::Session);
+        let Self { worker, reads, .. } = self;
+        worker.with_topology(|topology| {
+            worker.with_board(|board| reads.settle(Consistency::Session, topology, board));
+        });
         let owes =
             matches!(self.reads.causality.position(), Err(Requirement::Stay { .. } | Requirement::AskPrimaryFirst));
         if owes {

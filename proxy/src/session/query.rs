@@ -1,7 +1,5 @@
 //! COM_QUERY, and the loop that brings any job to a server.
 
-use std::time::Instant;
-
 use rolecall_protocol::SequenceId;
 use rolecall_protocol::command::Command;
 use rolecall_protocol::error_code::ErrorCode;
@@ -13,7 +11,7 @@ use rolecall_router::session::Pins;
 use rolecall_router::sql::{
     Effects, Hint, NamedCollation, OwnVariable, Statement, Verb, bare_connection_id, names_collation, own_variable,
 };
-use rolecall_router::topology::{Primary, ServerId};
+use rolecall_router::topology::{Role, ServerId};
 
 use super::dispatch::Job;
 use super::forward::Exchanged;
@@ -23,6 +21,7 @@ use super::{CloseReason, Session};
 use crate::backend::Connection;
 use crate::buffer::Buffer;
 use crate::metrics::{ErrorKind, Target};
+use crate::monotonic;
 
 /// A statement during which its server was lost this many times is not sent again: it may be what kills servers.
 const LOSSES: u32 = 2;
@@ -119,7 +118,7 @@ impl Session {
         taken: usize,
         job: Job,
     ) -> Result<Option<ServerId>, CloseReason> {
-        let started = Instant::now();
+        let started = monotonic::nanoseconds();
         let mut hold = Hold::default();
         let mut forced = None;
         let mut losses = 0;
@@ -238,10 +237,10 @@ impl Session {
     }
 
     /// What a finished job leaves to be noted.
-    fn after(&mut self, job: &Job, server: ServerId, outcome: &Outcome, started: Instant) {
-        let is_primary = self.worker.with_topology(|topology| topology.primary == Primary::One(server));
-        let took = outcome.ended_at.unwrap_or_else(Instant::now).saturating_duration_since(started);
-        let target = if is_primary { Target::Primary } else { Target::Replica };
+    fn after(&mut self, job: &Job, server: ServerId, outcome: &Outcome, started: u64) {
+        let (ended_at, role) = outcome.ended.unwrap_or((started, Role::Unroutable));
+        let target = if role == Role::Primary { Target::Primary } else { Target::Replica };
+        let took = ended_at.saturating_sub(started);
         self.worker.metrics.statement(target, job.statement.verb, took);
         self.worker.metrics.pinned(outcome.pinned);
         self.note_prepared(job, server, outcome);

@@ -1,7 +1,5 @@
 //! One reply on its way from a server to the client.
 
-use std::time::Instant;
-
 use rolecall_protocol::packet::{SequenceId, put_packet};
 use rolecall_protocol::response::{EofPacket, ErrPacket, OkHeader, OkPacket, ReplyScanner, Then};
 use rolecall_protocol::statement::{PrepareOk, StatementId};
@@ -9,7 +7,7 @@ use rolecall_protocol::{Capabilities, ProtocolError, StatusFlags};
 use rolecall_router::refusal::in_read_only_transaction;
 use rolecall_router::session::{Pins, SessionState, View};
 use rolecall_router::sql::{Flavour, Statement};
-use rolecall_router::topology::ServerId;
+use rolecall_router::topology::{Role, ServerId};
 
 use crate::backend::{BackendStatement, ByStatement};
 use crate::buffer::Buffer;
@@ -41,8 +39,8 @@ pub(super) struct Outcome {
     pub cursor_open: bool,
     /// The last OK says that the cursor's last row was sent.
     pub last_row_sent: bool,
-    /// When its last byte was there.
-    pub ended_at: Option<Instant>,
+    /// When its last byte was there ([`crate::monotonic`]), and what the server was then.
+    pub ended: Option<(u64, Role)>,
 }
 
 /// One reply on its way.

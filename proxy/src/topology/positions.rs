@@ -1,22 +1,20 @@
 //! How far the servers are: probes and sessions note what they have seen, all workers read it.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use rolecall_router::consistency::{Board, Bounds, Position, Progress};
 use rolecall_router::topology::{ServerId, Topology};
 
-/// The servers' positions, and the clock by which answers are older or newer than reads.
+/// The servers' positions. Times are [`crate::monotonic::nanoseconds`].
 #[derive(Debug, Clone)]
 pub struct Positions {
     board: Arc<ArcSwap<Board>>,
-    origin: Instant,
 }
 
 impl Positions {
     pub(super) fn new() -> Self {
-        Self { board: Arc::default(), origin: Instant::now() }
+        Self { board: Arc::default() }
     }
 
     /// The board, for those who keep the last one.
@@ -25,15 +23,9 @@ impl Positions {
         Arc::clone(&self.board)
     }
 
-    /// Nanoseconds by the clock of [`rolecall_router::consistency::Causality`].
-    #[must_use]
-    pub fn nanoseconds(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    /// `server` answered a question that was sent at `asked`.
-    pub fn note(&self, server: ServerId, bounds: Bounds, asked: Instant) {
-        let progress = Progress::new(server, bounds, self.nanoseconds(asked));
+    /// `server` answered a question that was sent at `asked_at`.
+    pub fn note(&self, server: ServerId, bounds: Bounds, asked_at: u64) {
+        let progress = Progress::new(server, bounds, asked_at);
         self.board.rcu(|board| {
             // The session's answer may be newer than the probe's that comes in later.
             let is_old = board.of(server).is_some_and(|known| known.asked_at > progress.asked_at);

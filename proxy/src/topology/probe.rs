@@ -1,7 +1,7 @@
 //! One probe: the questions of `router::topology::Inquiry`, over a real login that is kept from probe to probe.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rolecall_router::consistency::Bounds;
 use rolecall_router::topology::{Answer, Denied, Identity, Inquiry, ProbeOutcome, Rows, Server};
@@ -36,7 +36,7 @@ pub struct Probe<C: ProbeClient> {
     timeout: Duration,
     open: Option<Open<C::Connection>>,
     asked: u32,
-    position: Option<(Instant, Bounds)>,
+    position: Option<(u64, Bounds)>,
 }
 
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl<C: ProbeClient> Probe<C> {
     }
 
     /// How far the server was at the last probe, and when that was asked.
-    pub const fn take_position(&mut self) -> Option<(Instant, Bounds)> {
+    pub const fn take_position(&mut self) -> Option<(u64, Bounds)> {
         self.position.take()
     }
 
@@ -109,8 +109,8 @@ impl<C: ProbeClient> Probe<C> {
 }
 
 /// None where the server does not tell: then a session's reads stay with the primary once it has written.
-async fn ask_position<C: ProbeClient>(open: &mut Open<C::Connection>) -> Result<Option<(Instant, Bounds)>, String> {
-    let asked = Instant::now();
+async fn ask_position<C: ProbeClient>(open: &mut Open<C::Connection>) -> Result<Option<(u64, Bounds)>, String> {
+    let asked = crate::monotonic::nanoseconds();
     let flavour = open.identity.flavour;
     let answer = C::query(&mut open.connection, Bounds::question(flavour)).await.map_err(|error| error.to_string())?;
     let Answer::Rows(Rows { rows, .. }) = answer else { return Ok(None) };

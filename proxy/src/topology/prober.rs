@@ -40,7 +40,7 @@ pub struct Probed {
     /// What came of it.
     pub outcome: ProbeOutcome,
     /// How far the server is, and when that was asked.
-    pub position: Option<(std::time::Instant, Bounds)>,
+    pub position: Option<(u64, Bounds)>,
 }
 
 /// All servers' probes. Runs on a `LocalSet`.

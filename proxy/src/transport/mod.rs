@@ -136,6 +136,15 @@ impl Transport {
         }
     }
 
+    /// Writes what goes at once, and says how much that is: all of a short reply, as a rule. 0 through TLS and compression:
+    /// [`Self::write_all`] writes those, and what is left over.
+    ///
+    /// # Errors
+    /// The socket's.
+    pub fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        if self.tls.is_some() || self.compression.is_some() { Ok(0) } else { self.stream.write_now(bytes) }
+    }
+
     /// Writes all of `bytes`. Not cancel safe: a cancelled write leaves the stream unusable.
     ///
     /// # Errors

@@ -21,8 +21,6 @@ const TEXT_LIMIT: usize = 2048;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Plain,
-    /// A literal may stand behind it.
-    Opener,
     Digit,
     /// `'`
     String,
@@ -39,7 +37,6 @@ const CLASSES: [Class; 256] = {
     let mut byte = 0;
     while byte < 256 {
         classes[byte] = match byte as u8 {
-            b' ' | b'=' | b'(' | b',' => Class::Opener,
             b'0'..=b'9' => Class::Digit,
             b'\'' => Class::String,
             b'"' | b'`' => Class::Quote,
@@ -50,6 +47,17 @@ const CLASSES: [Class; 256] = {
         byte += 1;
     }
     classes
+};
+
+/// What a literal may stand behind.
+const OPENERS: [bool; 256] = {
+    let mut openers = [false; 256];
+    let mut at = 0;
+    while at < 4 {
+        openers[b" =(,"[at] as usize] = true;
+        at += 1;
+    }
+    openers
 };
 
 /// A text's shape, in a buffer that is used again for the next.
@@ -86,40 +94,54 @@ impl Shape {
 
     /// None: there is no shape.
     fn walk(&mut self, sql: &[u8]) -> Option<()> {
-        let (mut at, mut length, mut opened) = (0, 0, true);
+        let (mut at, mut length) = (0, 0);
+        // What stands between is copied in one piece.
+        let mut copied = 0;
         while let Some(&byte) = sql.get(at) {
             let class = CLASSES[usize::from(byte)];
-            match class {
-                Class::Plain | Class::Opener => {}
-                Class::Digit if opened => {
+            if class == Class::Plain {
+                at += 1;
+                continue;
+            }
+            let opened = || at == 0 || OPENERS[usize::from(sql[at - 1])];
+            let (end, kept): (usize, &[u8]) = match class {
+                Class::Digit => {
                     let run = sql[at..].iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(sql.len() - at);
-                    if closes(sql.get(at + run)) {
-                        *self.bytes.get_mut(length)? = b'0';
-                        (at, length, opened) = (at + run, length + 1, false);
+                    if !(opened() && closes(sql.get(at + run))) {
+                        at += run;
                         continue;
                     }
+                    (at + run, b"0")
                 }
-                Class::Digit => {}
                 Class::String | Class::Quote => {
                     let end = at + quoted(&sql[at..])?;
-                    let whole = &sql[at..end];
-                    let kept = if class == Class::String && opened && closes(sql.get(end)) { b"''" } else { whole };
-                    self.bytes.get_mut(length..length + kept.len())?.copy_from_slice(kept);
-                    (at, length, opened) = (end, length + kept.len(), false);
-                    continue;
+                    if class == Class::Quote || !opened() || !closes(sql.get(end)) {
+                        at = end;
+                        continue;
+                    }
+                    (end, b"''")
                 }
                 Class::Comment => {
                     if matches!((byte, sql.get(at + 1)), (b'/', Some(b'*')) | (b'-', Some(b'-'))) {
                         return None;
                     }
+                    at += 1;
+                    continue;
                 }
-                Class::Doubt => return None,
-            }
-            *self.bytes.get_mut(length)? = byte;
-            (at, length, opened) = (at + 1, length + 1, class == Class::Opener);
+                Class::Plain | Class::Doubt => return None,
+            };
+            length = self.put(length, &sql[copied..at])?;
+            length = self.put(length, kept)?;
+            (at, copied) = (end, end);
         }
-        self.length = length;
+        self.length = self.put(length, &sql[copied..])?;
         Some(())
+    }
+
+    fn put(&mut self, length: usize, part: &[u8]) -> Option<usize> {
+        let end = length + part.len();
+        self.bytes.get_mut(length..end)?.copy_from_slice(part);
+        Some(end)
     }
 }
 
