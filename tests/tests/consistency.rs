@@ -4,6 +4,8 @@
 mod field;
 #[path = "consistency/guarantees.rs"]
 mod guarantees;
+#[path = "consistency/lag.rs"]
+mod lag;
 #[path = "consistency/levels.rs"]
 mod levels;
 #[path = "consistency/monotonic.rs"]

@@ -190,7 +190,7 @@ fn observation(report: &ServerReport) -> Value {
         "health": format!("{:?}", report.health),
         "read_only": facts.map(|facts| facts.read_only),
         "super_read_only": facts.map(|facts| facts.super_read_only),
-        "lag_seconds": facts.and_then(|facts| facts.lag).map(|lag| lag.as_secs_f64()),
+        "lag_seconds": report.lag.map(|lag| lag.as_secs_f64()),
         "replication": facts.map(|facts| format!("{:?}", facts.replication)),
         "gtid_executed": facts.and_then(|facts| facts.gtid_executed.clone()),
     })

@@ -263,7 +263,9 @@ pub struct RawRouting {
     /// Whether the primary serves reads: `when-no-replica` may, `never` (reads wait, then fail), or `always` like a
     /// replica.
     pub reads_on_primary: ReadsOnPrimary,
-    /// A replica that lags behind further than this gets no reads. Needs `monitor`. Without it lag does not matter.
+    /// A replica that lags behind further than this gets no reads until it has been near again for a second. Lag is told
+    /// by the servers' GTIDs from probe to probe, where they have any, else by their own word, which needs `monitor`.
+    /// Without it lag does not matter.
     pub max_lag: Option<At<Period>>,
     /// How long a statement waits for a server that may run it, before it fails.
     pub hold_timeout: At<Period>,

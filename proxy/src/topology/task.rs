@@ -78,6 +78,7 @@ impl<C: ProbeClient> Task<C> {
             },
             Some(Probed { id, started, outcome, position }) = self.probed.recv() => {
                 if let Some((asked, bounds)) = position {
+                    self.fusion.on_position(id, &bounds);
                     self.publisher.positions().note(id, bounds, asked);
                 }
                 let started = started.saturating_duration_since(self.origin);

@@ -120,6 +120,11 @@ impl Lag {
         Self { limits, state: State::Near, reason: LagReason::Unseen }
     }
 
+    /// Judges by other limits from the next sample on.
+    pub fn set_limits(&mut self, limits: LagLimits) {
+        self.limits = LagLimits { come_back: limits.come_back.min(limits.leave), ..limits };
+    }
+
     /// Takes a sample of `now`; says whether the replica may have reads.
     pub fn observe(&mut self, sample: &LagSample, now: Duration) -> bool {
         self.reason = sample.judge();

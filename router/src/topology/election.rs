@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+use super::distance::{Distance, Nearness};
 use super::fusion::{AbsentLabel, Settings};
 use super::verdict::{ReadPolicy, Word, fresh_enough, word};
 use super::{
@@ -29,6 +30,8 @@ pub(super) struct Member {
     pub outstanding: Arc<AtomicU32>,
     /// When the latest probe whose end was seen began.
     pub probed: Option<Duration>,
+    /// How far behind the primary it is.
+    pub distance: Distance,
 }
 
 impl Member {
@@ -122,7 +125,7 @@ impl Situation<'_> {
         flavour_agrees(member, flavour)?;
         let facts = member.believed().ok_or_else(|| member.note.clone())?;
         let label = self.label_allows_writes(member);
-        match word(facts, ReadPolicy { max_lag: None, has_primary: false }) {
+        match word(facts, ReadPolicy { max_lag: None, nearness: Nearness::Unknown, has_primary: false }) {
             Word::Writable => label.map_err(|label| format!("it is writable, but {label}")),
             Word::Readable(reason) | Word::Unusable(reason) => match (member.endpoint.label, label) {
                 (Label::Primary, Ok(())) => Err(format!("its label says primary, but {reason}")),
@@ -201,7 +204,7 @@ impl Situation<'_> {
         flavour_agrees(member, flavour)?;
         let facts = member.believed().ok_or_else(|| member.note.clone())?;
         let has_primary = matches!(primary, Primary::One(_));
-        let policy = ReadPolicy { max_lag: self.settings.max_lag, has_primary };
+        let policy = ReadPolicy { max_lag: self.settings.max_lag, nearness: member.distance.nearness(), has_primary };
         let reason = match word(facts, policy) {
             Word::Unusable(reason) => return Err(reason),
             Word::Readable(reason) => reason,
@@ -243,7 +246,7 @@ impl Situation<'_> {
         match &facts.replication {
             Replication::Galera(_) => Ok("it is a synced node of its cluster".into()),
             Replication::Async(Some(replica)) if replicates(member) => {
-                fresh_enough(facts, replica, policy)?;
+                fresh_enough(replica, policy)?;
                 Ok("it replicates, though it is writable".into())
             }
             _ => {

@@ -4,11 +4,13 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::distance::{Course, Distance, Nearness};
 use super::election::{Member, Outcome, Situation, certify_together, elect, has_older_view, replicates};
 use super::verdict::{ReadPolicy, Word, word};
 use super::{
     Change, Endpoint, Label, Primary, ProbeOutcome, Role, RoleEpoch, Server, ServerFacts, ServerId, Topology, offer,
 };
+use crate::consistency::Bounds;
 use crate::health::{Detector, Health, Turn};
 
 /// What an absent role label means in a source that has labels.
@@ -80,6 +82,8 @@ pub struct ServerReport {
     pub health: Health,
     /// Its last answer, which may be old where it is not trusted.
     pub facts: Option<ServerFacts>,
+    /// How far it is behind the primary; None where that is not known.
+    pub lag: Option<Duration>,
 }
 
 /// The fusion. Give it every event in the order in which it happened; `now` and probe times are durations since one
@@ -93,6 +97,7 @@ pub struct Fusion {
     epoch_floor: Option<RoleEpoch>,
     current: Topology,
     changed_at: Duration,
+    course: Course,
 }
 
 impl Fusion {
@@ -107,6 +112,7 @@ impl Fusion {
             epoch_floor: None,
             current: Topology::empty(),
             changed_at: Duration::ZERO,
+            course: Course::default(),
         }
     }
 
@@ -128,6 +134,7 @@ impl Fusion {
             endpoint: member.endpoint.clone(),
             health: member.detector.health(),
             facts: member.facts.as_deref().cloned(),
+            lag: member.distance.age(),
         })
     }
 
@@ -175,6 +182,13 @@ impl Fusion {
         self.refresh(step, now)
     }
 
+    /// A probe of `id` told how far that server is; to be followed by [`Self::on_probe`] with the rest of its answer.
+    pub fn on_position(&mut self, id: ServerId, bounds: &Bounds) {
+        if let Some(member) = self.members.iter_mut().find(|member| member.id == id) {
+            member.distance.told(bounds);
+        }
+    }
+
     /// A probe of `id` that began at `started` ended at `now`. Answers of servers that are gone, and answers older than
     /// the last one, are ignored.
     pub fn on_probe(&mut self, id: ServerId, started: Duration, outcome: ProbeOutcome, now: Duration) -> Step {
@@ -200,6 +214,8 @@ impl Fusion {
         if turn == Turn::Lost {
             step.probe = self.ids();
         }
+        let max_lag = self.settings.max_lag;
+        self.course.observe(&mut self.members[at], self.established, max_lag, (started, now));
         self.refresh(step, now)
     }
 
@@ -231,6 +247,7 @@ impl Fusion {
             note: "it has not answered yet".into(),
             outstanding: Arc::default(),
             probed: None,
+            distance: Distance::default(),
         }
     }
 
@@ -343,7 +360,7 @@ impl Fusion {
 }
 
 fn is_writable(facts: Option<&ServerFacts>) -> bool {
-    let policy = ReadPolicy { max_lag: None, has_primary: false };
+    let policy = ReadPolicy { max_lag: None, nearness: Nearness::Unknown, has_primary: false };
     facts.is_some_and(|facts| word(facts, policy) == Word::Writable)
 }
 

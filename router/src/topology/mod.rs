@@ -10,6 +10,7 @@
 //! the server itself says that it is writable.
 
 mod change;
+mod distance;
 mod election;
 mod endpoint;
 mod facts;

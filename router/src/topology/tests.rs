@@ -5,6 +5,7 @@ use std::time::Duration;
 use rolecall_protocol::{Capabilities, MariadbCapabilities};
 
 use super::*;
+use crate::consistency::Bounds;
 use crate::sql::{Flavour, ServerVersion};
 
 // === Building blocks ===
@@ -529,6 +530,40 @@ fn replicas_go_on_serving_reads_when_the_primary_they_look_for_is_gone() {
     set.silent("a");
     set.says("b", replicating(read_only("B"), ThreadState::Connecting, ThreadState::Running, None));
     assert_eq!(set.role("b"), Role::Replica);
+}
+
+/// Seconds_Behind_Source is 0 where the receiver has fetched nothing: positions tell, and a replica that comes back has to
+/// stay near for a while.
+#[test]
+fn positions_decide_over_the_replicas_own_word() {
+    let settings = Settings { max_lag: Some(Duration::from_secs(2)), ..Settings::default() };
+    let mut set = Set::with(settings, vec![pod("a", Label::Primary), pod("b", Label::Replica)]);
+    let mut probe = |set: &mut Set, name: &str, last: u64| {
+        let id = set.id(name);
+        let executed = format!("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-{last}");
+        let row = [Some(b"ON".as_slice()), Some(b"".as_slice()), Some(executed.as_bytes())];
+        set.fusion.on_position(id, &Bounds::read(Flavour::Mysql, &row));
+        if name == "a" {
+            set.says("a", writable("A"));
+        } else {
+            set.says("b", replicating(read_only("B"), ThreadState::Running, ThreadState::Running, Some(0)));
+        }
+    };
+    let mut at = |set: &mut Set, seconds: u64, primary: u64, replica: u64| {
+        set.now = Duration::from_secs(seconds);
+        probe(set, "a", primary);
+        probe(set, "b", replica);
+        set.role("b")
+    };
+    assert_eq!(at(&mut set, 10, 100, 100), Role::Replica);
+    assert_eq!(at(&mut set, 11, 110, 100), Role::Replica, "a second behind");
+    assert_eq!(at(&mut set, 12, 120, 100), Role::Replica, "two");
+    assert_eq!(at(&mut set, 13, 130, 100), Role::Unroutable, "three, and by its own word none");
+    assert_eq!(at(&mut set, 14, 130, 110), Role::Unroutable, "still more than half of the limit");
+    assert_eq!(at(&mut set, 15, 130, 130), Role::Unroutable, "near, but only just");
+    assert_eq!(at(&mut set, 16, 140, 140), Role::Replica, "for a whole second");
+    // A primary that writes nothing leaves nobody behind.
+    assert_eq!(at(&mut set, 60, 150, 150), Role::Replica);
 }
 
 // === Offer ===

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::distance::Nearness;
 use super::{Galera, GroupReplication, MemberState, ReplicaStatus, Replication, ServerFacts, ThreadState};
 
 /// What a server says that it can do, and why.
@@ -20,6 +21,8 @@ pub(super) enum Word {
 pub(super) struct ReadPolicy {
     /// A replica that is farther behind, or whose lag cannot be told, serves no reads; None: any lag is accepted.
     pub max_lag: Option<Duration>,
+    /// How near it is, by its positions and threads from probe to probe.
+    pub nearness: Nearness,
     /// There is a primary that a healthy replica would be connected to.
     pub has_primary: bool,
 }
@@ -50,7 +53,7 @@ fn read_only_variable(facts: &ServerFacts) -> Option<&'static str> {
 fn asynchronous(facts: &ServerFacts, replica: Option<&ReplicaStatus>, policy: ReadPolicy) -> Word {
     match read_only_variable(facts) {
         None => Word::Writable,
-        Some(reason) => match replica.map_or(Ok(()), |replica| fresh_enough(facts, replica, policy)) {
+        Some(reason) => match replica.map_or(Ok(()), |replica| fresh_enough(replica, policy)) {
             Ok(()) => Word::Readable(reason.into()),
             Err(stale) => Word::Unusable(format!("{reason}, and {stale}")),
         },
@@ -58,17 +61,17 @@ fn asynchronous(facts: &ServerFacts, replica: Option<&ReplicaStatus>, policy: Re
 }
 
 /// Whether a replica's data are fresh enough; else why not. Never names a number that changes from probe to probe.
-pub(super) fn fresh_enough(facts: &ServerFacts, replica: &ReplicaStatus, policy: ReadPolicy) -> Result<(), String> {
+pub(super) fn fresh_enough(replica: &ReplicaStatus, policy: ReadPolicy) -> Result<(), String> {
     let Some(max_lag) = policy.max_lag else { return Ok(()) };
     if replica.applier == ThreadState::Stopped {
         return Err("its applier thread is stopped".into());
     }
-    match (replica.receiver, facts.lag) {
-        (ThreadState::Running, Some(lag)) if lag > max_lag => {
-            Err(format!("it is more than {} s behind its source", max_lag.as_secs_f64()))
+    match (replica.receiver, policy.nearness) {
+        (ThreadState::Running, Nearness::Behind) => {
+            Err(format!("it is more than {} s behind its source, or was a moment ago", max_lag.as_secs_f64()))
         }
-        (ThreadState::Running, Some(_)) => Ok(()),
-        (ThreadState::Running, None) => Err("it does not say how far it is behind its source".into()),
+        (ThreadState::Running, Nearness::Near) => Ok(()),
+        (ThreadState::Running, Nearness::Unknown) => Err("it does not say how far it is behind its source".into()),
         (ThreadState::Stopped, _) => Err("its receiver thread is stopped".into()),
         // Without a primary every replica's receiver is looking for one; refusing them all would end reads too.
         (ThreadState::Connecting, _) if !policy.has_primary => Ok(()),

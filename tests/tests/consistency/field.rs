@@ -69,6 +69,11 @@ impl Field {
         [self.hold_back(0), self.hold_back(1)]
     }
 
+    /// How many statements of `kind` the account has run at `server`.
+    pub fn counts_of(&self, server: &Server, kind: &str) -> i64 {
+        StatementCounts::read(server, &self.options.user).of(kind)
+    }
+
     /// How many statements of `kind` the account has run at the primary, and at the replicas together.
     pub fn counts(&self, kind: &str) -> [i64; 2] {
         let count = |server: &Server| StatementCounts::read(server, &self.options.user).of(kind);
