@@ -14,7 +14,7 @@ pub mod crypto;
 pub mod exchange;
 pub mod logging;
 pub mod metrics;
-mod monotonic;
+pub mod monotonic;
 pub mod net;
 pub mod registry;
 pub mod session;

@@ -26,6 +26,17 @@ pub struct Link {
     pub thread_id: u32,
 }
 
+/// A reason for which a session cannot leave its server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinCause {
+    /// The one reason.
+    pub pin: Pins,
+    /// Since when.
+    pub since: Instant,
+    /// The statement that caused it, without its literals.
+    pub statement: String,
+}
+
 /// What others may see of a session, and do to it.
 #[derive(Debug)]
 pub struct SessionHandle {
@@ -42,6 +53,8 @@ pub struct SessionHandle {
     /// Thread id in the lower half, server id + 1 in the upper; 0: no statement runs.
     busy: AtomicU64,
     pins: AtomicU32,
+    /// Since when, and by which statement.
+    causes: Mutex<Vec<PinCause>>,
     killed: AtomicBool,
     leave: AtomicU8,
     /// KILLs under way against `busy`: the session waits for their end before it uses the connection again.
@@ -83,6 +96,7 @@ impl SessionHandle {
             links: Mutex::default(),
             busy: AtomicU64::new(0),
             pins: AtomicU32::new(0),
+            causes: Mutex::default(),
             killed: AtomicBool::new(false),
             leave: AtomicU8::new(Leave::Not as u8),
             kills: AtomicU32::new(0),
@@ -121,6 +135,21 @@ impl SessionHandle {
     #[must_use]
     pub fn pins(&self) -> Pins {
         Pins::from_bits_truncate(self.pins.load(Ordering::Relaxed))
+    }
+
+    /// These pins are new; `statement` caused them, without its literals.
+    pub fn note_pinned(&self, new: Pins, statement: &str) {
+        let mut causes = lock(&self.causes);
+        causes.retain(|cause| !new.contains(cause.pin));
+        let cause = |pin| PinCause { pin, since: Instant::now(), statement: statement.to_owned() };
+        causes.extend(new.iter().map(cause));
+    }
+
+    /// What pins the session now.
+    #[must_use]
+    pub fn pin_causes(&self) -> Vec<PinCause> {
+        let pins = self.pins();
+        lock(&self.causes).iter().filter(|cause| pins.contains(cause.pin)).cloned().collect()
     }
 
     /// The session's pins changed.

@@ -66,7 +66,7 @@ impl State {
         topology(&self.topology.load(), &self.topology.observed(), Instant::now())
     }
 
-    /// `/sessions`: no SQL text, no secrets.
+    /// `/sessions`: no SQL text but that of statements that pin, and that without literals; no secrets.
     #[must_use]
     pub fn sessions_json(&self) -> Value {
         let topology = self.topology.load();
@@ -76,6 +76,15 @@ impl State {
         let list = sessions.iter().map(|session| {
             let links = session.links();
             let links = links.iter().map(|link| json!({"server": name(link.server), "thread_id": link.thread_id}));
+            let pins = session.pin_causes().into_iter().map(|cause| {
+                json!({
+                    "reason": cause.pin.names().collect::<Vec<_>>().join(","),
+                    "statement": cause.statement,
+                    "seconds": cause.since.elapsed().as_secs(),
+                    "ends_with": cause.pin.ends_with(),
+                })
+            });
+            let pins: Vec<_> = pins.collect();
             json!({
                 "id": session.id,
                 "user": String::from_utf8_lossy(&session.user()),
@@ -84,6 +93,7 @@ impl State {
                 "statements": session.statements.value(),
                 "running_on": session.busy().map(|link| name(link.server)),
                 "pinned_by": session.pins().names().collect::<Vec<_>>(),
+                "pins": pins,
                 "connections": links.collect::<Vec<_>>(),
             })
         });

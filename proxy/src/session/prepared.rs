@@ -68,6 +68,11 @@ pub(super) struct PreparedStatements {
 }
 
 impl PreparedStatements {
+    /// The text of a statement.
+    pub(super) fn text(&self, id: u32) -> Option<&[u8]> {
+        self.by_id.get(&id)?.sql.as_deref()
+    }
+
     pub(super) fn clear(&mut self) {
         self.by_id.clear();
         self.texts = 0;

@@ -10,6 +10,7 @@ use rolecall_router::command::{is_repeatable, may_have_changed_data};
 use rolecall_router::session::Pins;
 use rolecall_router::sql::{
     Effects, Hint, NamedCollation, OwnVariable, Statement, Verb, bare_connection_id, names_collation, own_variable,
+    redacted,
 };
 use rolecall_router::topology::{Role, ServerId};
 
@@ -23,6 +24,8 @@ use crate::buffer::Buffer;
 use crate::metrics::{ErrorKind, Target};
 use crate::monotonic;
 
+/// Bytes that are shown of a statement that pins.
+const PIN_TEXT: usize = 120;
 /// A statement during which its server was lost this many times is not sent again: it may be what kills servers.
 const LOSSES: u32 = 2;
 
@@ -143,6 +146,7 @@ impl Session {
                 Exchanged::Done(outcome) => {
                     let accepted = outcome.err.is_none().then_some(target);
                     self.after(&job, target, &outcome, started);
+                    self.note_pins(&job, &buffer.filled()[HEADER_LENGTH..taken]);
                     if accepted.is_some() && self.state.is_released_by(&job.statement) {
                         return Err(CloseReason::Released);
                     }
@@ -244,7 +248,29 @@ impl Session {
         self.worker.metrics.statement(target, job.statement.verb, took);
         self.worker.metrics.pinned(outcome.pinned);
         self.note_prepared(job, server, outcome);
-        self.handle.set_pins(self.state.pins());
+    }
+
+    /// Lets others see what pins the session, and by which statement. Nearly always nothing has changed.
+    fn note_pins(&mut self, job: &Job, payload: &[u8]) {
+        let (now, before) = (self.state.pins(), self.handle.pins());
+        if now == before {
+            return;
+        }
+        self.handle.set_pins(now);
+        let new = now - before;
+        if !new.is_empty() {
+            let text = match job.command {
+                Command::Query => {
+                    QueryRequest::read(payload, self.leg_capabilities()).map(|request| request.sql()).ok()
+                }
+                _ => self.prepared.text(job.statement_id),
+            };
+            let statement = match text {
+                Some(sql) => redacted(sql, self.state.lexing(), PIN_TEXT),
+                None => format!("{:?}", job.command),
+            };
+            self.handle.note_pinned(new, &statement);
+        }
     }
 
     fn primary_other_than(&self, server: ServerId) -> Option<ServerId> {

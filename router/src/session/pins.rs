@@ -77,6 +77,20 @@ impl Pins {
         pins
     }
 
+    /// What ends this one reason, for people.
+    #[must_use]
+    pub fn ends_with(self) -> &'static str {
+        match self {
+            Self::TABLE_LOCK => "UNLOCK TABLES, UNLOCK INSTANCE",
+            Self::FOUND_ROWS => "the next statement that does not ask for FOUND_ROWS()",
+            Self::ONE_SHOT => "the end of the transaction that it is for",
+            Self::CURSOR => "the cursor's last row, or COM_STMT_RESET or COM_STMT_CLOSE of its statement",
+            Self::LONG_DATA => "the statement's execution, or COM_STMT_RESET",
+            Self::REPLICATION => "the connection's end",
+            _ => "COM_RESET_CONNECTION, COM_CHANGE_USER",
+        }
+    }
+
     /// Names for logs and `/sessions`.
     pub fn names(self) -> impl Iterator<Item = String> {
         self.iter_names().map(|(name, _)| name.to_lowercase().replace('_', "-"))

@@ -10,6 +10,7 @@ mod keyword;
 mod lexing;
 mod literal;
 mod multibyte;
+mod redacted;
 mod shape;
 mod statement;
 mod token;
@@ -23,6 +24,7 @@ pub use classify::{
 };
 pub use keyword::Keyword;
 pub use lexing::{ClientCharset, Flavour, Lexing, ServerVersion, SqlMode};
+pub use redacted::redacted;
 pub use statement::{Access, Effects, Hint, Statement, Verb, Why};
 pub use token::{Findings, Kind, Token, Tokens};
 pub use variable::OwnVariable;

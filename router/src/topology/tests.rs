@@ -538,7 +538,7 @@ fn replicas_go_on_serving_reads_when_the_primary_they_look_for_is_gone() {
 fn positions_decide_over_the_replicas_own_word() {
     let settings = Settings { max_lag: Some(Duration::from_secs(2)), ..Settings::default() };
     let mut set = Set::with(settings, vec![pod("a", Label::Primary), pod("b", Label::Replica)]);
-    let mut probe = |set: &mut Set, name: &str, last: u64| {
+    let probe = |set: &mut Set, name: &str, last: u64| {
         let id = set.id(name);
         let executed = format!("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-{last}");
         let row = [Some(b"ON".as_slice()), Some(b"".as_slice()), Some(executed.as_bytes())];
@@ -549,7 +549,7 @@ fn positions_decide_over_the_replicas_own_word() {
             set.says("b", replicating(read_only("B"), ThreadState::Running, ThreadState::Running, Some(0)));
         }
     };
-    let mut at = |set: &mut Set, seconds: u64, primary: u64, replica: u64| {
+    let at = |set: &mut Set, seconds: u64, primary: u64, replica: u64| {
         set.now = Duration::from_secs(seconds);
         probe(set, "a", primary);
         probe(set, "b", replica);

@@ -6,6 +6,34 @@ use rolecall_tests::raw::{Client, Parameter};
 use crate::counted::Counted;
 
 on_every_server! {
+    /// C25: who asks why a session stays at its server is told the reason, since when, by which statement, and what ends
+    /// it; never what the statement's literals say.
+    fn why_a_session_is_pinned_can_be_seen(stage) {
+        let mut session = Counted::new(stage, "split_seen");
+        let pins = || {
+            let sessions = stage.proxy().admin_json("/sessions");
+            let list = sessions["sessions"].as_array().expect("a list").clone();
+            let own: Vec<_> = list.into_iter().filter(|session| session["user"] == "split_seen").collect();
+            assert_eq!(own.len(), 1, "{own:?}");
+            own[0]["pins"].as_array().expect("pins").clone()
+        };
+        assert!(pins().is_empty());
+        session.client.run("set @a = 'secret'");
+        session.client.run("create temporary table x (a varchar(10) default 'secret')");
+        let found = pins();
+        let seen: Vec<_> = found.iter().map(|pin| (pin["reason"].as_str(), pin["statement"].as_str())).collect();
+        assert_eq!(
+            seen,
+            [
+                (Some("user-variable"), Some("set @a = ?")),
+                (Some("temporary-table"), Some("create temporary table x (a varchar(?) default ?)")),
+            ]
+        );
+        assert!(found[0]["ends_with"].as_str().expect("a text").contains("COM_RESET_CONNECTION"));
+        session.client.reset_connection();
+        assert!(pins().is_empty());
+    }
+
     /// C1, C13, Q17
     fn state_of_a_connection_ties_the_session_to_the_primary(stage) {
         let mut session = Counted::new(stage, "split_pinned");
