@@ -39,8 +39,8 @@ impl Trace {
 fn shows(statement: &Statement, ended: Ended, blind: bool) -> bool {
     match (statement.access, statement.verb) {
         (Access::Read | Access::Node, _) => true,
-        // About the statement before, which has left its own trace.
-        (Access::Previous, _) => false,
+        // About the statement before, which has left its own trace; a SELECT may read data beside that.
+        (Access::Previous, verb) => verb == Verb::Select,
         // A transaction's end writes, under a name that only an OK tells.
         (_, Verb::Commit) => blind || ended != Ended::Ok,
         (_, Verb::Begin | Verb::Rollback | Verb::Savepoint | Verb::Use | Verb::Empty | Verb::Kill) => false,
@@ -77,8 +77,13 @@ mod tests {
 
     #[test]
     fn f3_whatever_shows_data_is_owed_and_session_statements_show_none() {
-        for sql in ["SELECT * FROM t", "SELECT * FROM t FOR UPDATE", "SHOW TABLES", "SET @a = (SELECT MAX(id) FROM t)"]
-        {
+        for sql in [
+            "SELECT * FROM t",
+            "SELECT * FROM t FOR UPDATE",
+            "SHOW TABLES",
+            "SET @a = (SELECT MAX(id) FROM t)",
+            "SELECT ROW_COUNT(), a FROM t",
+        ] {
             assert_eq!(trace(sql, Ended::Ok, false), (false, true), "{sql}");
         }
         for sql in ["BEGIN", "ROLLBACK", "SET NAMES utf8mb4", "USE shop", "SET autocommit=0", "SHOW WARNINGS"] {

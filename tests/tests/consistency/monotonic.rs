@@ -46,4 +46,20 @@ on_every_server! {
         stage.set.wait_until_replicated();
         field.expect_at_replicas(&mut client, "select a from t where id = 2", "51");
     }
+
+    /// F3: what a question about the previous statement shows beside its answer is not taken back.
+    fn what_stands_beside_a_row_count_stays_seen(stage) {
+        let field = Field::new(stage, "cons_beside");
+        let mut writer = stage.set.primary.root();
+        writer.init_db("cons_beside").expect_ok("schema");
+        let mut client = field.session();
+        client.run("insert into t values (9, 9)");
+        stage.set.wait_until_replicated();
+        let held = field.hold_all_back();
+        writer.run("update t set a = 50 where id = 2");
+        let shown = client.run("select row_count(), a from t where id = 2").rows();
+        assert_eq!(shown, [[Some("1".to_owned()), Some("50".to_owned())]]);
+        assert_eq!(client.run("select a from t where id = 2").value(), "50");
+        drop(held);
+    }
 }
