@@ -6,7 +6,7 @@ use rolecall_protocol::response::text::Row;
 use rolecall_router::consistency::{
     Board, Bounds, Causality, Consistency, Ended, Position, Requirement, Trace, WaitAnswer,
 };
-use rolecall_router::sql::{Flavour, Hint};
+use rolecall_router::sql::{Access, Flavour, Hint};
 use rolecall_router::topology::{Primary, Role, ServerId, Topology};
 
 use super::Session;
@@ -186,12 +186,15 @@ impl Session {
         }
         let flavour = self.state.lexing().flavour;
         let promised = self.level_of(job) != Consistency::Eventual;
+        // Statements of a transaction follow its beginning, without a look at what is needed by now.
+        let was_admitted = job.statement.access == Access::Read && self.state.tied_to().is_none();
         let causality = &mut self.reads.causality;
         if trace.is_tracked {
             causality.wrote_tracked(flavour, &gtids, now);
         }
         match (trace.has_shown, role == Role::Replica) {
-            (true, true) if promised => causality.read_on_replica(server, now),
+            (true, true) if promised && was_admitted => causality.read_on_replica(server, now),
+            (true, true) if promised => causality.read_on_replica_unasked(server, now),
             (true, false) => causality.read_on_primary(now),
             _ => {}
         }

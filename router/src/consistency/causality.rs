@@ -101,13 +101,25 @@ impl Causality {
     /// A read that [`Self::needs`] admitted ended at replica `server`. What was known of the replica before does not
     /// bound what the read saw, so nothing of it is taken.
     pub fn read_on_replica(&mut self, server: ServerId, now: u64) {
+        self.showed(server, now, true);
+    }
+
+    /// A read ended at replica `server` that went there without a look at [`Self::needs`]: in a transaction, for example,
+    /// which may have begun before a token came. What the replica has is not known by it.
+    pub fn read_on_replica_unasked(&mut self, server: ServerId, now: u64) {
+        self.showed(server, now, false);
+    }
+
+    fn showed(&mut self, server: ServerId, now: u64, admitted: bool) {
         self.ahead = true;
         match self.debt {
             // Nothing => Replica
-            Debt::Nothing => self.debt = Debt::Replica { server, since: now, level: true },
+            Debt::Nothing => {
+                self.debt = Debt::Replica { server, since: now, level: admitted || self.floor.is_start() };
+            }
             // Replica => Replica: it shows more than before, never less.
-            Debt::Replica { server: home, since, .. } if home == server => {
-                self.debt = Debt::Replica { server, since: since.max(now), level: true };
+            Debt::Replica { server: home, since, level } if home == server => {
+                self.debt = Debt::Replica { server, since: since.max(now), level: admitted || level };
             }
             // (Replica | Primary) => Primary: nobody admitted this read. The primary knows all that replicas have.
             Debt::Replica { .. } | Debt::Primary { .. } => self.owe_primary(now),

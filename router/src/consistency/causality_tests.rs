@@ -189,6 +189,20 @@ fn a_read_that_nobody_admitted_is_no_way_out_of_a_debt() {
 }
 
 #[test]
+fn f2_a_read_in_a_transaction_does_not_show_that_its_replica_has_a_token() {
+    let mut causality = Causality::default();
+    causality.adopt(&set("7")).expect("one flavour");
+    causality.read_on_replica_unasked(HERE, 10);
+    let stay = Requirement::Stay { server: HERE, at_least: &set("7"), since: 10 };
+    assert_eq!(causality.needs(LEVEL), stay);
+    causality.read_on_replica_unasked(HERE, 10);
+    assert_eq!(causality.needs(LEVEL), stay);
+    causality.read_on_replica(HERE, 11);
+    causality.read_on_replica_unasked(HERE, 12);
+    assert_eq!(causality.needs(LEVEL), Requirement::Stay { server: HERE, at_least: &Position::Start, since: 12 });
+}
+
+#[test]
 fn f2_a_token_brings_what_its_session_depended_on() {
     let mut giver = Causality::default();
     wrote(&mut giver, "7", 10);

@@ -46,6 +46,23 @@ on_every_server! {
         drop(held);
     }
 
+    /// F2: a token that comes in the middle of a transaction at a replica counts from the transaction's end on.
+    fn a_token_that_comes_in_a_read_only_transaction_is_not_lost(stage) {
+        let field = Field::new(stage, "cons_late_token");
+        let (mut writer, mut reader) = (field.session(), field.session());
+        let held = field.hold_all_back();
+        writer.run("insert into t values (10, 1)");
+        let token = writer.run("select @@rolecall_causal_token").value();
+        let count = "select count(*) from t where id = 10";
+        reader.run("start transaction read only");
+        assert_eq!(reader.run(count).value(), "0");
+        reader.run(&format!("set rolecall_causal_token = '{token}'"));
+        assert_eq!(reader.run(count).value(), "0", "the transaction's snapshot");
+        reader.run("commit");
+        assert_eq!(reader.run(count).value(), "1");
+        drop(held);
+    }
+
     /// A token of transactions that never were costs its own session time, and nobody else anything.
     fn a_made_up_token_does_no_harm(stage) {
         let field = Field::new(stage, "cons_fake");
