@@ -146,7 +146,7 @@ impl Session {
                 Exchanged::Done(outcome) => {
                     let accepted = outcome.err.is_none().then_some(target);
                     self.after(&job, target, &outcome, started);
-                    self.note_pins(&job, &buffer.filled()[HEADER_LENGTH..taken]);
+                    self.note_held_and_pins(&job, &buffer.filled()[HEADER_LENGTH..taken], accepted.is_some());
                     if accepted.is_some() && self.state.is_released_by(&job.statement) {
                         return Err(CloseReason::Released);
                     }
@@ -250,8 +250,14 @@ impl Session {
         self.note_prepared(job, server, outcome);
     }
 
-    /// Lets others see what pins the session, and by which statement. Nearly always nothing has changed.
-    fn note_pins(&mut self, job: &Job, payload: &[u8]) {
+    /// What the connection holds by name may be less now, and pins end; lets others see what pins the session, and by which
+    /// statement. Nearly always nothing has changed.
+    fn note_held_and_pins(&mut self, job: &Job, payload: &[u8], accepted: bool) {
+        if job.command != Command::StmtPrepare && self.state.may_hold(&job.statement) {
+            // Copied: this is rare.
+            let text = self.text_of(job, payload).map(<[u8]>::to_vec);
+            self.state.note_held(&job.statement, text.as_deref().unwrap_or_default(), accepted && text.is_some());
+        }
         let (now, before) = (self.state.pins(), self.handle.pins());
         if now == before {
             return;
@@ -270,6 +276,14 @@ impl Session {
                 None => format!("{:?}", job.command),
             };
             self.handle.note_pinned(new, &statement);
+        }
+    }
+
+    /// The text of a job's statement.
+    fn text_of<'a>(&'a self, job: &Job, payload: &'a [u8]) -> Option<&'a [u8]> {
+        match job.command {
+            Command::Query => QueryRequest::read(payload, self.leg_capabilities()).map(|request| request.sql()).ok(),
+            _ => self.prepared.text(job.statement_id),
         }
     }
 

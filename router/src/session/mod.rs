@@ -6,6 +6,7 @@
 
 mod borrowed;
 mod diff;
+mod held;
 mod pins;
 mod state;
 mod tracking;

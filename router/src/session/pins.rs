@@ -10,15 +10,15 @@ bitflags! {
     pub struct Pins: u32 {
         /// A user variable was set; ends with COM_RESET_CONNECTION or COM_CHANGE_USER, as all of these do.
         const USER_VARIABLE = 1;
-        /// A temporary table exists.
+        /// A temporary table exists; ends with the DROP TABLE of the last one.
         const TEMPORARY_TABLE = 1 << 1;
-        /// A user-level lock is held.
+        /// A user-level lock is held; ends with the RELEASE_LOCK of the last one, RELEASE_ALL_LOCKS.
         const NAMED_LOCK = 1 << 2;
         /// LOCK TABLES and its kin; ends with UNLOCK.
         const TABLE_LOCK = 1 << 3;
         /// A HANDLER is open.
         const HANDLER = 1 << 4;
-        /// An XA transaction exists.
+        /// An XA transaction exists; ends with XA COMMIT, XA ROLLBACK.
         const XA = 1 << 5;
         /// SQL_CALC_FOUND_ROWS ran; ends with the next statement that is no question about it.
         const FOUND_ROWS = 1 << 6;
@@ -81,6 +81,11 @@ impl Pins {
     #[must_use]
     pub fn ends_with(self) -> &'static str {
         match self {
+            Self::TEMPORARY_TABLE => "DROP TABLE of the last one, COM_RESET_CONNECTION, COM_CHANGE_USER",
+            Self::NAMED_LOCK => {
+                "RELEASE_LOCK of the last one, RELEASE_ALL_LOCKS, COM_RESET_CONNECTION, COM_CHANGE_USER"
+            }
+            Self::XA => "XA COMMIT, XA ROLLBACK, COM_RESET_CONNECTION, COM_CHANGE_USER",
             Self::TABLE_LOCK => "UNLOCK TABLES, UNLOCK INSTANCE",
             Self::FOUND_ROWS => "the next statement that does not ask for FOUND_ROWS()",
             Self::ONE_SHOT => "the end of the transaction that it is for",

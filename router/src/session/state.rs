@@ -5,10 +5,13 @@ use rolecall_protocol::session_track::SessionStateChange;
 use rolecall_protocol::{ProtocolError, StatusFlags};
 
 use super::diff::{BY_NAMES, CHARACTER_SET, COLLATION};
+use super::held::Held;
 use super::tracking::{ClientTracking, is_harmless, is_replayed};
 use super::view::Variables;
 use super::{Pins, View};
-use crate::sql::{Access, ClientCharset, Effects, Flavour, Lexing, SqlMode, Statement, Verb};
+use crate::sql::{
+    Access, ClientCharset, Effects, Flavour, Lexing, SqlMode, Statement, Verb, held_change, is_alter_or_rename,
+};
 use crate::topology::ServerId;
 
 /// ER_PARSE_ERROR
@@ -34,6 +37,7 @@ pub struct SessionState {
     expects_state_change: bool,
     /// GTIDs that the statement under way has committed, as the server named them.
     gtids: Vec<u8>,
+    held: Held,
 }
 
 /// Bytes of GTIDs that one command's OK packets may name.
@@ -75,6 +79,7 @@ impl SessionState {
             was_reset: false,
             expects_state_change: false,
             gtids: Vec::new(),
+            held: Held::default(),
         }
     }
 
@@ -235,6 +240,36 @@ impl SessionState {
         }
     }
 
+    /// Whether [`Self::note_held`] has to be told of a statement that was run: it may change what the connection holds by
+    /// name.
+    #[must_use]
+    pub fn may_hold(&self, statement: &Statement) -> bool {
+        const HOLDS: Effects = Effects::TEMPORARY_TABLE
+            .union(Effects::DROPS_TEMPORARY)
+            .union(Effects::NAMED_LOCK)
+            .union(Effects::RELEASES_LOCK)
+            .union(Effects::XA);
+        statement.effects.intersects(HOLDS)
+            || (matches!(statement.verb, Verb::Ddl | Verb::Several) && self.pins.contains(Pins::TEMPORARY_TABLE))
+    }
+
+    /// A statement of which [`Self::may_hold`] says so was run: accepted, or not. Pins end with the last table or lock.
+    pub fn note_held(&mut self, statement: &Statement, sql: &[u8], accepted: bool) {
+        let change = if statement.verb == Verb::Several { None } else { held_change(sql, &self.lexing) };
+        match change {
+            Some(change) if accepted => {
+                let ended = self.held.changed(change, &self.schema);
+                self.unpin(ended);
+            }
+            // What an error left undone, and what is not told by names, stays in doubt.
+            _ => {
+                let renames = statement.verb == Verb::Several || is_alter_or_rename(sql, &self.lexing);
+                let tables = if renames { Pins::TEMPORARY_TABLE } else { Pins::empty() };
+                self.held.lose_sight(tables | Pins::from_effects(statement.effects));
+            }
+        }
+    }
+
     /// A statement was prepared by COM_STMT_PREPARE: servers report that as a state change with the next OK.
     pub const fn expect_state_change(&mut self) {
         self.expects_state_change = true;
@@ -256,6 +291,7 @@ impl SessionState {
     /// COM_RESET_CONNECTION was accepted: everything goes but the schema and COM_SET_OPTION's state.
     pub fn reset(&mut self, baseline: Lexing) {
         self.variables.clear();
+        self.held = Held::default();
         self.pins = Pins::empty();
         self.holder = None;
         self.transaction = None;
@@ -273,6 +309,7 @@ impl SessionState {
         if self.holder == Some(server) {
             self.holder = None;
             self.pins = Pins::empty();
+            self.held = Held::default();
         }
         for tie in [&mut self.transaction, &mut self.uncertain, &mut self.last] {
             if *tie == Some(server) {

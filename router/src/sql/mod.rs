@@ -19,8 +19,8 @@ mod verdicts;
 mod word_index;
 
 pub use classify::{
-    DiagnosticsItem, Kill, KillTarget, NamedCollation, OwnVariableUse, bare_connection_id, classify, diagnostics_items,
-    kill, names_collation, own_variable,
+    DiagnosticsItem, HeldChange, Kill, KillTarget, NamedCollation, OwnVariableUse, TableName, bare_connection_id,
+    classify, diagnostics_items, held_change, is_alter_or_rename, kill, names_collation, own_variable,
 };
 pub use keyword::Keyword;
 pub use lexing::{ClientCharset, Flavour, Lexing, ServerVersion, SqlMode};

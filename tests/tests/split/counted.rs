@@ -61,7 +61,7 @@ impl Counted {
 
     /// [`Self::count`] of several kinds.
     pub fn counts<const N: usize>(&mut self, kinds: &[(&str, i64); N], act: impl FnOnce(&mut Client)) -> [[i64; 3]; N] {
-        let before = self.read();
+        let before = self.settled();
         act(&mut self.client);
         let deadline = Instant::now() + Duration::from_secs(5);
         loop {
@@ -102,6 +102,19 @@ impl Counted {
                 return at;
             }
             assert!(Instant::now() < deadline, "nobody runs {text}");
+        }
+    }
+
+    /// The counts, once those of statements before have come: a server counts after it has answered.
+    fn settled(&self) -> [StatementCounts; 3] {
+        let mut last = self.read();
+        loop {
+            std::thread::sleep(Duration::from_millis(3));
+            let now = self.read();
+            if now == last {
+                return now;
+            }
+            last = now;
         }
     }
 

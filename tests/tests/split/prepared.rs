@@ -7,7 +7,9 @@ use crate::counted::Counted;
 
 on_every_server! {
     fn executions_go_where_the_text_would(stage) {
-        let mut session = Counted::new(stage, "split_prepared");
+        // Of its own: other tests' statements would count as under way at the statement's server.
+        let proxy = Proxy::start(stage.set.servers(), &ProxyOptions::default());
+        let mut session = Counted::behind(&proxy, stage, "split_prepared", &[]);
         let read = session.client.prepare("select * from t where id = ?").id;
         let write = session.client.prepare("update t set a = ? where id = 1").id;
         let lock = session.client.prepare("select * from t where id = ? for update").id;

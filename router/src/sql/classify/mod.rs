@@ -8,6 +8,7 @@ mod connection_id;
 mod data;
 mod definition;
 mod diagnostics;
+mod held;
 mod kill;
 mod own_variable;
 mod query;
@@ -18,6 +19,7 @@ mod verdict;
 
 pub use connection_id::bare_connection_id;
 pub use diagnostics::{DiagnosticsItem, diagnostics_items};
+pub use held::{HeldChange, TableName, held_change, is_alter_or_rename};
 pub use kill::{Kill, KillTarget, kill};
 pub use own_variable::{OwnVariableUse, own_variable};
 pub use set::{NamedCollation, names_collation};

@@ -1,0 +1,172 @@
+//! What a statement makes the connection hold, or lets go, by name: temporary tables, named locks, an XA transaction.
+
+use super::reader::Reader;
+use crate::sql::Lexing;
+use crate::sql::keyword::Keyword as K;
+use crate::sql::token::Kind;
+
+/// A table's name as it is written, with its schema where that is named.
+pub type TableName = (Option<Vec<u8>>, Vec<u8>);
+
+/// What a statement that was accepted has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeldChange {
+    /// CREATE TEMPORARY TABLE (or SEQUENCE) of this name.
+    CreatesTable(TableName),
+    /// DROP TABLE of these names, whether temporary or not.
+    DropsTables(Vec<TableName>),
+    /// GET_LOCK of this name, and nothing else.
+    TakesLock(Vec<u8>),
+    /// RELEASE_LOCK of this name, and nothing else.
+    ReleasesLock(Vec<u8>),
+    /// RELEASE_ALL_LOCKS, and nothing else.
+    ReleasesAllLocks,
+    /// XA COMMIT, XA ROLLBACK.
+    EndsXa,
+}
+
+/// Reads a statement. None: it is none of these, or not in a form that leaves no doubt.
+#[must_use]
+pub fn held_change(sql: &[u8], lexing: &Lexing) -> Option<HeldChange> {
+    let mut reader = Reader::new(sql, lexing, None);
+    let change = match reader.keyword() {
+        K::Create => created(&mut reader)?,
+        K::Drop => dropped(&mut reader)?,
+        K::Select | K::Do => lock(&mut reader)?,
+        K::Xa => {
+            reader.next();
+            let ends = reader.take(K::Commit) || reader.take(K::Rollback);
+            reader.skip();
+            ends.then_some(HeldChange::EndsXa)?
+        }
+        _ => return None,
+    };
+    while reader.take_punctuation(b';') {}
+    let findings = reader.findings();
+    let is_clear = reader.peek().kind == Kind::End && findings.doubt.is_none() && !findings.other_version;
+    is_clear.then_some(change)
+}
+
+/// Whether a statement may give a table another name.
+#[must_use]
+pub fn is_alter_or_rename(sql: &[u8], lexing: &Lexing) -> bool {
+    matches!(Reader::new(sql, lexing, None).keyword(), K::Alter | K::Rename)
+}
+
+fn created(reader: &mut Reader<'_>) -> Option<HeldChange> {
+    reader.next();
+    if reader.take(K::Or) && !reader.take(K::Replace) {
+        return None;
+    }
+    if !reader.take(K::Temporary) || !(reader.take(K::Table) || reader.take(K::Sequence)) {
+        return None;
+    }
+    if reader.take(K::If) && !(reader.take(K::Not) && reader.take(K::Exists)) {
+        return None;
+    }
+    let name = table(reader)?;
+    reader.skip();
+    Some(HeldChange::CreatesTable(name))
+}
+
+fn dropped(reader: &mut Reader<'_>) -> Option<HeldChange> {
+    reader.next();
+    reader.take(K::Temporary);
+    if !(reader.take(K::Table) || reader.take(K::Tables) || reader.take(K::Sequence)) {
+        return None;
+    }
+    if reader.take(K::If) && !reader.take(K::Exists) {
+        return None;
+    }
+    let mut names = vec![table(reader)?];
+    while reader.take_punctuation(b',') {
+        names.push(table(reader)?);
+    }
+    // RESTRICT, CASCADE; MariaDB's WAIT n
+    reader.skip();
+    Some(HeldChange::DropsTables(names))
+}
+
+fn table(reader: &mut Reader<'_>) -> Option<TableName> {
+    let first = name(reader)?;
+    if reader.take_punctuation(b'.') { Some((Some(first), name(reader)?)) } else { Some((None, first)) }
+}
+
+fn name(reader: &mut Reader<'_>) -> Option<Vec<u8>> {
+    let token = reader.next();
+    // Doubled quotes stay doubled: then the names do not meet, and the session stays where it is.
+    matches!(token.kind, Kind::Word(_) | Kind::Quoted).then(|| token.text.to_vec())
+}
+
+/// `SELECT f(…)` or `DO f(…)` of one function on locks, with literals.
+fn lock(reader: &mut Reader<'_>) -> Option<HeldChange> {
+    reader.next();
+    let function = reader.next().text.to_ascii_uppercase();
+    if !reader.take_punctuation(b'(') {
+        return None;
+    }
+    if function == b"RELEASE_ALL_LOCKS" {
+        return (reader.take_punctuation(b')') && reader.is_at_end()).then_some(HeldChange::ReleasesAllLocks);
+    }
+    let literal = reader.next();
+    if literal.kind != Kind::Text || literal.text.first() != Some(&b'\'') || literal.text.contains(&b'\\') {
+        return None;
+    }
+    let lock = literal.text.to_vec();
+    let change = match function.as_slice() {
+        b"GET_LOCK" => {
+            if !reader.take_punctuation(b',') {
+                return None;
+            }
+            reader.take_punctuation(b'-');
+            (reader.next().kind == Kind::Number).then_some(HeldChange::TakesLock(lock))?
+        }
+        b"RELEASE_LOCK" => HeldChange::ReleasesLock(lock),
+        _ => return None,
+    };
+    (reader.take_punctuation(b')') && reader.is_at_end()).then_some(change)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(sql: &str) -> Option<HeldChange> {
+        held_change(sql.as_bytes(), &Lexing::default())
+    }
+
+    fn plain(name: &str) -> TableName {
+        (None, name.into())
+    }
+
+    #[test]
+    fn c13_c19_names_in_plain_forms() {
+        use HeldChange::*;
+        for (sql, expected) in [
+            ("CREATE TEMPORARY TABLE x (a INT)", CreatesTable(plain("x"))),
+            ("create  temporary table if not exists `x` select 1", CreatesTable(plain("x"))),
+            ("CREATE OR REPLACE TEMPORARY TABLE s.x (a INT);", CreatesTable((Some("s".into()), "x".into()))),
+            ("DROP TEMPORARY TABLE x", DropsTables(vec![plain("x")])),
+            ("DROP TABLE IF EXISTS x, s.y CASCADE", DropsTables(vec![plain("x"), (Some("s".into()), "y".into())])),
+            ("SELECT GET_LOCK('a', 10)", TakesLock("'a'".into())),
+            ("DO get_lock('a', -1)", TakesLock("'a'".into())),
+            ("SELECT RELEASE_LOCK('a')", ReleasesLock("'a'".into())),
+            ("DO RELEASE_ALL_LOCKS()", ReleasesAllLocks),
+            ("XA COMMIT 'x' ONE PHASE", EndsXa),
+        ] {
+            assert_eq!(read(sql), Some(expected), "{sql}");
+        }
+        for sql in [
+            "SELECT GET_LOCK(CONCAT('a', 'b'), 1)",
+            "SELECT RELEASE_LOCK('a'), GET_LOCK('b', 1)",
+            "SELECT RELEASE_LOCK('a') FROM t",
+            "DROP TABLE x; CREATE TEMPORARY TABLE y (a INT)",
+            "ALTER TABLE x RENAME TO y",
+            "XA PREPARE 'x'",
+            "CREATE /*!99999 TEMPORARY */ TABLE x (a INT)",
+            "DROP VIEW x",
+        ] {
+            assert_eq!(read(sql), None, "{sql}");
+        }
+    }
+}
