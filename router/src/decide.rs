@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::balance::least_outstanding;
 use crate::consistency::{Admission, Board, Requirement};
 use crate::session::{Pins, SessionState};
-use crate::sql::{Access, Effects, Hint, Statement};
+use crate::sql::{Access, Effects, Hint, Statement, Verb};
 use crate::topology::{Primary, Role, Server, ServerId, Topology};
 
 /// What a listener does with statements.
@@ -199,13 +199,16 @@ fn demanding_read<'a>(
 }
 
 fn or_else_replica(input: &DecisionInput<'_>, decision: Decision) -> Decision {
-    match decision.action {
-        Action::Forward(_) | Action::After(_) | Action::Ask(_) => decision,
-        Action::NoServer(_) => match least_outstanding(replicas(input.topology), input.rotation, input.favourite) {
-            Some(server) => forward(server.id, "no primary; a replica can answer this"),
-            None => decision,
-        },
-    }
+    let Action::NoServer(_) = decision.action else { return decision };
+    // A SELECT may show data beside what differs: that must not be older than what the session has seen.
+    let shows_data = input.statement.verb == Verb::Select && input.requirement != Requirement::Anything;
+    let instead = if shows_data {
+        demanding_read(input, replicas(input.topology), "no primary; a replica has what the session has seen")
+    } else {
+        least_outstanding(replicas(input.topology), input.rotation, input.favourite)
+            .map(|server| forward(server.id, "no primary; a replica can answer this"))
+    };
+    instead.unwrap_or(decision)
 }
 
 fn is_replica(topology: &Topology, server: ServerId) -> bool {
@@ -228,10 +231,29 @@ fn home(input: &DecisionInput<'_>) -> Decision {
     }
 }
 
-/// In a replica-only listener a session stays with its replica while that serves.
+/// In a replica-only listener a session stays with its replica while that serves and has what the session has seen.
+/// What may write goes to a replica or nowhere: the primary would not refuse it.
 fn sticky_replica(input: &DecisionInput<'_>) -> Decision {
-    match input.session.last().filter(|server| is_replica(input.topology, *server)) {
-        Some(server) => forward(server, "the listener sends everything to a replica"),
-        None => read(input, "the listener sends everything to a replica"),
+    const WHY: &str = "the listener sends everything to a replica";
+    let last = input.session.last().filter(|server| is_replica(input.topology, *server));
+    let is_read = matches!(input.statement.access, Access::Read | Access::Node)
+        || is_read_only_transaction(input.statement.effects);
+    match (input.statement.access, last) {
+        _ if is_read => {
+            match last.map(|server| (server, input.requirement.at_replica(server, input.board.of(server)))) {
+                Some((server, Admission::Admit)) => forward(server, WHY),
+                Some((server, Admission::Wait(_))) => Decision { action: Action::After(server), why: WHY },
+                Some((_, Admission::Ask | Admission::Refuse)) | None => read(input, WHY),
+            }
+        }
+        (_, Some(server)) => forward(server, WHY),
+        (Access::Session | Access::Previous, None) => read(input, WHY),
+        (_, None) => match least_outstanding(replicas(input.topology), input.rotation, input.favourite) {
+            Some(server) => forward(server.id, WHY),
+            None => Decision {
+                action: Action::NoServer("no replica may serve, and the listener is for replicas".into()),
+                why: WHY,
+            },
+        },
     }
 }
