@@ -44,6 +44,15 @@ fn every_help_has_examples() {
 }
 
 #[test]
+fn a_role_label_without_a_selector_is_refused_beside_servers() {
+    // Before it would have to stop for another reason: nothing listens at an address of no host's.
+    let arguments = ["proxy", "--backend", "127.0.0.1:1", "--kube-role", "role=primary", "--listen", "192.0.2.1:1"];
+    let output = rolecall(&arguments);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("--kube-role"), "{}", stderr(&output));
+}
+
+#[test]
 fn the_flags_of_proxy_are_all_there() {
     let help = stdout(&rolecall(&["proxy", "--help"]));
     for flag in [

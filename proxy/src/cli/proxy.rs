@@ -30,7 +30,7 @@ pub(super) struct Args {
     kube_selector: Option<String>,
 
     /// The label that the primary's pod has, such as role=primary
-    #[arg(long, value_name = "KEY=VALUE", requires = "kube_selector")]
+    #[arg(long, value_name = "KEY=VALUE", requires = "kube_selector", conflicts_with = "backend")]
     kube_role: Option<RoleLabel>,
 
     /// The pods' namespace [default: the proxy's own, or the kubeconfig's]
