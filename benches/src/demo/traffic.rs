@@ -54,6 +54,10 @@ pub fn direct(cluster: &Cluster, clients: usize) -> anyhow::Result<Load> {
     Ok(Load::of(clients.collect::<Result<_, _>>()?))
 }
 
+/// Statements a second of all clients together: what leaves two cores time for the replicas to follow. Replicas that lag
+/// would leave the reads of sessions that write to the primary.
+const RATE: f64 = 1200.0;
+
 /// Runs a load with its progress on the screen, and `meanwhile` beside it.
 ///
 /// # Errors
@@ -70,7 +74,7 @@ pub fn run(
     let live = Live::default();
     let over = AtomicBool::new(false);
     let began = Instant::now();
-    let plan = Plan { rate: None, length: Length::Time(time) };
+    let plan = Plan { rate: Some(RATE), length: Length::Time(time) };
     let state = |part: f64| {
         let errors = live.errors.load(Ordering::Relaxed);
         screen.progress(
