@@ -180,19 +180,16 @@ fn demanding_read<'a>(
             why: "the replica that is nearest to what the session needs",
         });
     }
-    let first = readers.clone().next()?;
-    if input.reads_on_primary == ReadsOnPrimary::Never {
-        let reason = "no replica has what the session wrote or read, and policy keeps reads off the primary";
-        let may_ask = judge(first) == Admission::Ask;
-        return Some(match primary(input.topology, why).action {
-            Action::Forward(server) if may_ask => Decision { action: Action::Ask(server), why },
-            _ => Decision { action: Action::NoServer(reason.into()), why },
-        });
-    }
+    // Nobody admits it, and nobody can wait for it: they all say the same.
+    let may_ask = judge(readers.clone().next()?) == Admission::Ask;
     let decision = primary(input.topology, "only the primary has what the session wrote or read");
     Some(match decision.action {
-        Action::Forward(server) if judge(first) == Admission::Ask => {
+        Action::Forward(server) if may_ask => {
             Decision { action: Action::Ask(server), why: "the primary must tell what the session has to see" }
+        }
+        Action::Forward(_) if input.reads_on_primary == ReadsOnPrimary::Never => {
+            let reason = "no replica has what the session wrote or read, and policy keeps reads off the primary";
+            Decision { action: Action::NoServer(reason.into()), why }
         }
         _ => decision,
     })
@@ -235,10 +232,11 @@ fn home(input: &DecisionInput<'_>) -> Decision {
 /// What may write goes to a replica or nowhere: the primary would not refuse it.
 fn sticky_replica(input: &DecisionInput<'_>) -> Decision {
     const WHY: &str = "the listener sends everything to a replica";
+    const NONE: &str = "no replica may serve, and the listener is for replicas";
     let last = input.session.last().filter(|server| is_replica(input.topology, *server));
     let is_read = matches!(input.statement.access, Access::Read | Access::Node)
         || is_read_only_transaction(input.statement.effects);
-    match (input.statement.access, last) {
+    let decision = match (input.statement.access, last) {
         _ if is_read => {
             match last.map(|server| (server, input.requirement.at_replica(server, input.board.of(server)))) {
                 Some((server, Admission::Admit)) => forward(server, WHY),
@@ -250,10 +248,14 @@ fn sticky_replica(input: &DecisionInput<'_>) -> Decision {
         (Access::Session | Access::Previous, None) => read(input, WHY),
         (_, None) => match least_outstanding(replicas(input.topology), input.rotation, input.favourite) {
             Some(server) => forward(server.id, WHY),
-            None => Decision {
-                action: Action::NoServer("no replica may serve, and the listener is for replicas".into()),
-                why: WHY,
-            },
+            None => Decision { action: Action::NoServer(NONE.into()), why: WHY },
         },
+    };
+    match decision.action {
+        // With autocommit=0 a read begins a transaction, in which writes could follow it.
+        Action::Forward(server) if !input.session.is_autocommit() && !is_replica(input.topology, server) => {
+            Decision { action: Action::NoServer(NONE.into()), why: WHY }
+        }
+        _ => decision,
     }
 }

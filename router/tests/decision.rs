@@ -96,6 +96,11 @@ fn a_listener_for_replicas_never_sends_a_write_to_the_primary() {
     for sql in ["INSERT INTO t VALUES (1)", "BEGIN", "SELECT f()", "DROP TABLE t", "gibberish"] {
         assert!(matches!(alone.of(sql), Action::NoServer(_)), "{sql}: {:?}", alone.of(sql));
     }
+    // With autocommit=0 a read begins a transaction, in which writes could follow it.
+    let mut alone = alone;
+    let statement = classify(b"SET autocommit=0", &MYSQL, &Catalogue::unknown());
+    alone.session.observe_ok(PRIMARY, &mut View::default(), &OkPacket::default(), &statement).expect("no changes");
+    assert!(matches!(alone.of("SELECT a FROM t"), Action::NoServer(_)), "{:?}", alone.of("SELECT a FROM t"));
     // A replica refuses it in its own words, without a wait that could end at the primary.
     let late = Case::new(&[(PRIMARY, Role::Primary), (REPLICA, Role::Replica)], 6, Mode::ReplicaOnly);
     assert_eq!(late.of("INSERT INTO t VALUES (1)"), Action::Forward(REPLICA));

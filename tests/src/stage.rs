@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
+use crate::raw::LoginOptions;
 use crate::{Flavour, Proxy, ProxyOptions, ReplicaSet};
 
 /// A replica set and a proxy in front of it.
@@ -34,6 +35,27 @@ impl Stage {
     /// The proxy in `split` mode that tests share.
     pub fn proxy(&self) -> &Proxy {
         self.proxy.get_or_init(|| Proxy::start(self.set.servers(), &ProxyOptions::default()))
+    }
+
+    /// An account `name` with a schema of its name on all servers, in which `t (id, a)` has rows 1, 2 and 3; `setup` ran
+    /// there as root.
+    #[must_use]
+    pub fn account(&self, name: &str, setup: &[&str]) -> LoginOptions {
+        const PASSWORD: &str = "p4ss";
+        let mut root = self.set.primary.root();
+        root.run(&format!("create user {name} {}", self.flavour().identified(PASSWORD)));
+        root.run(&format!("create schema {name}"));
+        root.run(&format!("grant all on {name}.* to {name}"));
+        root.init_db(name).expect_ok("the schema");
+        root.run("create table t (id int primary key, a int)");
+        root.run("insert into t values (1, 1), (2, 2), (3, 3)");
+        setup.iter().for_each(|statement| drop(root.run(statement)));
+        self.set.wait_until_replicated();
+        let mut options = LoginOptions::new(name, PASSWORD).database(name);
+        if self.flavour().is_mariadb() {
+            options.plugin = "mysql_native_password".into();
+        }
+        options
     }
 
     /// Where proxied runs connect. With `ROLECALL_TESTS_DIRECT` set it is the primary, which shows whether a case is

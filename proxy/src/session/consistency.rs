@@ -36,6 +36,14 @@ impl Reads {
         Self { causality: Causality::default(), level, default_level: level, primary: None, late_since: None }
     }
 
+    /// The connection to `server` broke: it may have started anew, with less than it has shown.
+    pub fn lost(&mut self, server: ServerId) {
+        self.causality.replica_restarted(server, monotonic::nanoseconds());
+        if self.primary == Some(server) {
+            self.causality.primary_changed();
+        }
+    }
+
     /// Before a server is chosen: a new primary is noted, and probes pay debts.
     pub fn settle(&mut self, level: Consistency, topology: &Topology, board: &Board) {
         if level == Consistency::Global {
@@ -170,8 +178,14 @@ impl Session {
         let server = link.server.id;
         drop(link);
         self.publish_links();
-        self.state.lost(server);
+        self.note_lost(server);
         self.worker.shared.topology.report(server, ServerError::Lost);
+    }
+
+    /// The connection to `server` is gone, with whatever it held.
+    pub(super) fn note_lost(&mut self, server: ServerId) {
+        self.state.lost(server);
+        self.reads.lost(server);
     }
 
     /// Notes what a statement that ended at `server` means for later reads.

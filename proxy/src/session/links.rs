@@ -6,9 +6,9 @@ use std::time::Duration;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
 use rolecall_router::consistency::{Admission, Consistency, Requirement};
-use rolecall_router::decide::{Action, DecisionInput, ReadsOnPrimary, decide};
+use rolecall_router::decide::{Action, DecisionInput, Mode, ReadsOnPrimary, decide};
 use rolecall_router::session::{diff, tracker_setup};
-use rolecall_router::sql::Access;
+use rolecall_router::sql::{Access, Effects};
 use rolecall_router::topology::{Primary, ServerId};
 use tokio::time::Instant;
 
@@ -93,7 +93,8 @@ impl Session {
     /// Whether what a job shows at `server` is not older than what its session has seen.
     fn may_read_at(&self, server: ServerId, job: &Job) -> bool {
         let is_replica = || self.worker.with_topology(|topology| topology.primary != Primary::One(server));
-        if self.state.tied_to().is_some() || job.statement.access != Access::Read || !is_replica() {
+        let shows_data = matches!(job.statement.access, Access::Read | Access::Node);
+        if self.state.tied_to().is_some() || !shows_data || !is_replica() {
             return true;
         }
         let requirement = self.reads.causality.needs(self.level_of(job));
@@ -120,6 +121,8 @@ impl Session {
 
     fn decided(&mut self, job: &Job, level: Consistency) -> Result<Route, Absence> {
         let Self { worker, reads, state, mode, .. } = self;
+        let asks_previous =
+            job.statement.access == Access::Previous || job.statement.effects.contains(Effects::ASKS_PREVIOUS);
         worker.with_topology(|topology| {
             let decision = worker.with_board(|board| {
                 reads.settle(level, topology, board);
@@ -136,10 +139,12 @@ impl Session {
                 })
             });
             match decision.action {
-                // The primary may lack what the session has seen; almost never.
+                // The primary may lack what the session has seen; almost never. A question about the statement before shows no
+                // data, and must be the next one on its connection.
                 Action::Forward(server)
                     if reads.causality.needs_at_primary(level) != Requirement::Anything
                         && state.tied_to().is_none()
+                        && !asks_previous
                         && topology.primary == Primary::One(server) =>
                 {
                     Ok(Route::Behind(server))
@@ -184,7 +189,7 @@ impl Session {
                     if !std::mem::replace(&mut has_asked, true) && is_worth_it && self.ask_primary(primary).await {
                         self.decided(job, level)
                     } else {
-                        Ok(Route::To(primary))
+                        self.instead_of_late()
                     }
                 }
                 Err(Absence { reason, generation, pause }) => {
@@ -198,9 +203,11 @@ impl Session {
         }
     }
 
-    /// Where a read goes that waited for a replica in vain.
+    /// Where a read goes that waited for a replica, or asked the primary, in vain.
     fn instead_of_late(&self) -> Result<Route, Absence> {
-        let never = self.worker.with_settings(|settings| settings.reads_on_primary == ReadsOnPrimary::Never);
+        // In a listener for replicas a read with autocommit=0 begins a transaction, in which writes could follow it.
+        let never = self.worker.with_settings(|settings| settings.reads_on_primary == ReadsOnPrimary::Never)
+            || (self.mode == Mode::ReplicaOnly && !self.state.is_autocommit());
         self.worker.with_topology(|topology| match &topology.primary {
             Primary::One(primary) if !never => Ok(Route::To(*primary)),
             _ => Err(Absence {
@@ -301,6 +308,7 @@ impl Session {
             drop(link);
             self.publish_links();
             self.worker.shared.topology.report(target, ServerError::Lost);
+            self.reads.lost(target);
         }
         if tied {
             return Err(LinkError::TieLost);

@@ -104,8 +104,9 @@ impl Session {
         session
     }
 
-    /// Serves the client until the session ends; says why it did.
-    pub async fn serve_client(mut self) -> CloseReason {
+    /// Serves the client until the session ends; says why it did. Boxed: a value that moves from future to future takes its
+    /// room in each of them.
+    pub async fn serve_client(mut self: Box<Self>) -> CloseReason {
         let reason = loop {
             let mut buffer = match self.idle().await {
                 Wake::Read(buffer) => buffer,

@@ -158,7 +158,7 @@ impl Session {
                 },
                 Exchanged::Lost { reached, boundary } => {
                     losses += 1;
-                    self.state.lost(target);
+                    self.note_lost(target);
                     if tied || reached || losses >= LOSSES || !is_repeatable(&job.statement) {
                         self.report_loss(boundary, tied, unknown).await?;
                         return Ok(None);
@@ -194,7 +194,7 @@ impl Session {
             LinkError::Ended(reason) => return Err(reason),
             LinkError::Refused(err) => self.send_error(&err).await?,
             LinkError::TieLost => {
-                self.state.lost(target);
+                self.note_lost(target);
                 self.report_loss(Some(SequenceId(1)), true, false).await?;
             }
             LinkError::Unreachable(reason) => {
@@ -265,13 +265,7 @@ impl Session {
         self.handle.set_pins(now);
         let new = now - before;
         if !new.is_empty() {
-            let text = match job.command {
-                Command::Query => {
-                    QueryRequest::read(payload, self.leg_capabilities()).map(|request| request.sql()).ok()
-                }
-                _ => self.prepared.text(job.statement_id),
-            };
-            let statement = match text {
+            let statement = match self.text_of(job, payload) {
                 Some(sql) => redacted(sql, self.state.lexing(), PIN_TEXT),
                 None => format!("{:?}", job.command),
             };

@@ -111,7 +111,7 @@ impl Session {
             }
             Exchanged::RefusedReadOnly(err) => self.send_error(&err).await,
             Exchanged::Lost { boundary, .. } => {
-                self.state.lost(target);
+                self.note_lost(target);
                 self.report_loss(boundary, tied, unknown).await
             }
         }

@@ -183,7 +183,7 @@ async fn run_session(worker: Rc<Worker>, assignment: Assignment, _counted: Count
     let handle = Arc::clone(&listed.handle);
     let id = handle.id;
     let metrics = Arc::clone(&worker.metrics);
-    let session = Session::new(worker, handle, transport, &profile, authenticated);
+    let session = Box::new(Session::new(worker, handle, transport, &profile, authenticated));
     let reason = session.serve_client().await;
     metrics.closed(reason.name());
     tracing::debug!(id, reason = reason.name(), "session ended");

@@ -6,8 +6,6 @@ use std::time::{Duration, Instant};
 use rolecall_tests::raw::{Client, LoginOptions};
 use rolecall_tests::{Flavour, Proxy, ProxyOptions, Server, Stage, StatementCounts};
 
-const PASSWORD: &str = "p4ss";
-
 /// One test at a time: what one holds back, all see.
 pub struct Field {
     pub stage: std::sync::Arc<Stage>,
@@ -31,19 +29,7 @@ impl Field {
         static MARIADB: OnceLock<Mutex<()>> = OnceLock::new();
         let turn = if stage.flavour().is_mariadb() { &MARIADB } else { &MYSQL };
         let turn = turn.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-        let mut root = stage.set.primary.root();
-        root.run(&format!("create user {name} {}", stage.flavour().identified(PASSWORD)));
-        root.run(&format!("create schema {name}"));
-        root.run(&format!("grant all on {name}.* to {name}"));
-        root.init_db(name).expect_ok("the schema");
-        root.run("create table t (id int primary key, a int)");
-        root.run("insert into t values (1, 1), (2, 2), (3, 3)");
-        stage.set.wait_until_replicated();
-        let mut options = LoginOptions::new(name, PASSWORD).database(name);
-        if stage.flavour().is_mariadb() {
-            options.plugin = "mysql_native_password".into();
-        }
-        Self { stage: stage.clone(), options, _turn: turn }
+        Self { stage: stage.clone(), options: stage.account(name, &[]), _turn: turn }
     }
 
     /// A session through the proxy that all tests share.

@@ -99,4 +99,8 @@ fn a_token_comes_as_a_query_attribute() {
     let reply = another.execute_with_attributes(read, &[], &attribute).expect_ok("execute");
     assert_eq!(reply.count(rolecall_tests::raw::Part::Row), 1);
     drop(held);
+    // Q16: what is asked for the token's sake must not come between a statement and the question about it.
+    let mut third = field.session();
+    third.run("update t set a = a + 1 where id in (1, 2)");
+    assert_eq!(third.query_with_attributes("select row_count()", &attribute).value(), "2");
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rolecall_protocol::SequenceId;
 use rolecall_protocol::packet::put_packet;
 use rolecall_tests::raw::{Client, Kind, LoginOptions};
-use rolecall_tests::{Proxy, short_or_full, tell};
+use rolecall_tests::{Proxy, latencies, short_or_full, tell};
 
 use crate::front::{account, proxy, server};
 
@@ -19,25 +19,7 @@ const PATIENCE: Duration = Duration::from_millis(25);
 
 /// A modest session's statements while `meanwhile` runs: how many, and how long half and 90 % of them took at most.
 fn modest(proxy: &Proxy, options: &LoginOptions, meanwhile: impl FnOnce()) -> (usize, Duration, Duration) {
-    let mut client = proxy.login(options);
-    let over = AtomicBool::new(false);
-    let mut taken = std::thread::scope(|scope| {
-        let timing = scope.spawn(|| {
-            let mut taken = Vec::new();
-            while !over.load(Ordering::Relaxed) {
-                let started = Instant::now();
-                assert_eq!(client.run("select 1").value(), "1");
-                taken.push(started.elapsed());
-                client.transcript.clear();
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            taken
-        });
-        meanwhile();
-        over.store(true, Ordering::Relaxed);
-        timing.join().expect("the session goes on")
-    });
-    taken.sort_unstable();
+    let taken = latencies(&mut [proxy.login(options)], Duration::from_millis(1), meanwhile);
     (taken.len(), taken[taken.len() / 2], taken[taken.len() * 9 / 10])
 }
 

@@ -20,10 +20,12 @@ fn sessions(proxy: &Proxy, user: &str) -> usize {
     all.iter().filter(|session| session["user"] == user).count()
 }
 
-/// Statements of this user that the server runs.
+/// Statements of this user that the server runs; not those that the proxy puts in front.
 fn running(user: &str) -> String {
-    server()
-        .value(&format!("select count(*) from information_schema.processlist where user='{user}' and command='Query'"))
+    server().value(&format!(
+        "select count(*) from information_schema.processlist where user='{user}' and command='Query' \
+         and info not like 'SET %'"
+    ))
 }
 
 fn bytes_sent(user: &str) -> u64 {

@@ -25,7 +25,7 @@ impl Counted {
 
     /// Through another proxy, after these statements of root's in the schema.
     pub fn behind(proxy: &Proxy, stage: &Arc<Stage>, name: &str, setup: &[&str]) -> Self {
-        let options = account(stage, name, setup);
+        let options = stage.account(name, setup);
         let client = at_any_replica(proxy.login(&options));
         Self { stage: stage.clone(), front: proxy.address(), options, client }
     }
@@ -129,23 +129,4 @@ impl Counted {
 fn at_any_replica(mut client: Client) -> Client {
     client.run("set rolecall_consistency = eventual");
     client
-}
-
-fn account(stage: &Arc<Stage>, name: &str, setup: &[&str]) -> LoginOptions {
-    const PASSWORD: &str = "p4ss";
-    let primary = &stage.set.primary;
-    let mut root = primary.root();
-    root.run(&format!("create user {name} {}", stage.flavour().identified(PASSWORD)));
-    root.run(&format!("create schema {name}"));
-    root.run(&format!("grant all on {name}.* to {name}"));
-    root.init_db(name).expect_ok("the schema");
-    root.run("create table t (id int primary key, a int)");
-    root.run("insert into t values (1, 1), (2, 2), (3, 3)");
-    setup.iter().for_each(|statement| drop(root.run(statement)));
-    stage.set.wait_until_replicated();
-    let mut options = LoginOptions::new(name, PASSWORD).database(name);
-    if stage.flavour().is_mariadb() {
-        options.plugin = "mysql_native_password".into();
-    }
-    options
 }

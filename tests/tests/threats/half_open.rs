@@ -3,11 +3,10 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rolecall_tests::raw::Client;
-use rolecall_tests::{Proxy, ProxyOptions, short_or_full, tell};
+use rolecall_tests::{Proxy, ProxyOptions, latencies, short_or_full, tell};
 
 use crate::ground::{Witness, ground, right};
 
@@ -58,31 +57,7 @@ impl Drop for Flood {
 
 /// How long sessions' statements take while `meanwhile` runs: 50 % and 99 % of them at most so long.
 fn latency(clients: &mut [Client], meanwhile: impl FnOnce()) -> (Duration, Duration, usize) {
-    let over = AtomicBool::new(false);
-    let mut taken: Vec<Duration> = std::thread::scope(|scope| {
-        let over = &over;
-        let timing: Vec<_> = clients
-            .iter_mut()
-            .map(|client| {
-                scope.spawn(move || {
-                    let mut taken = Vec::new();
-                    while !over.load(Ordering::Relaxed) {
-                        let started = Instant::now();
-                        assert_eq!(client.run("select 1").value(), "1");
-                        taken.push(started.elapsed());
-                        client.transcript.clear();
-                        // An application's statements come now and then.
-                        std::thread::sleep(Duration::from_micros(500));
-                    }
-                    taken
-                })
-            })
-            .collect();
-        meanwhile();
-        over.store(true, Ordering::Relaxed);
-        timing.into_iter().flat_map(|timing| timing.join().expect("the session goes on")).collect()
-    });
-    taken.sort_unstable();
+    let taken = latencies(clients, Duration::from_micros(500), meanwhile);
     (taken[taken.len() / 2], taken[taken.len() * 99 / 100], taken.len())
 }
 
