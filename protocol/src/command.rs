@@ -155,6 +155,13 @@ pub fn stmt_prepare(sql: &[u8]) -> Vec<u8> {
     [b"\x16", sql].concat()
 }
 
+/// COM_STMT_CLOSE's payload.
+#[must_use]
+pub const fn stmt_close(id: u32) -> [u8; 5] {
+    let [a, b, c, d] = id.to_le_bytes();
+    [0x19, a, b, c, d]
+}
+
 /// COM_SET_OPTION's payload, which turns multi-statements on or off.
 #[must_use]
 pub fn set_option(multi_statements: bool) -> [u8; 3] {

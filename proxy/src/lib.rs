@@ -16,6 +16,7 @@ pub mod logging;
 pub mod metrics;
 pub mod monotonic;
 pub mod net;
+pub mod pool;
 pub mod registry;
 pub mod session;
 pub mod shared;

@@ -20,6 +20,24 @@ pub enum Stream {
     Tcp(TcpStream),
     /// A unix socket.
     Unix(UnixStream),
+    /// On its way from one worker to another: it cannot be used until it is registered there.
+    Moving(Moving),
+}
+
+/// A socket that is registered with nobody's runtime.
+#[derive(Debug, Default)]
+pub enum Moving {
+    /// TCP.
+    Tcp(std::net::TcpStream),
+    /// A unix socket.
+    Unix(std::os::unix::net::UnixStream),
+    /// It is gone: the runtime failed to let it go, or to take it.
+    #[default]
+    Gone,
+}
+
+fn not_here<T>() -> io::Result<T> {
+    Err(io::ErrorKind::NotConnected.into())
 }
 
 /// How long a silent peer is believed to be there.
@@ -64,11 +82,38 @@ impl Stream {
         matches!(self, Self::Unix(_))
     }
 
+    /// Lets another thread's runtime have it.
+    ///
+    /// # Errors
+    /// The operating system's; the socket is gone then.
+    pub fn unregister(&mut self) -> io::Result<()> {
+        *self = Self::Moving(match std::mem::replace(self, Self::Moving(Moving::Gone)) {
+            Self::Tcp(stream) => Moving::Tcp(stream.into_std()?),
+            Self::Unix(stream) => Moving::Unix(stream.into_std()?),
+            Self::Moving(moving) => moving,
+        });
+        Ok(())
+    }
+
+    /// Takes it into this thread's runtime.
+    ///
+    /// # Errors
+    /// The operating system's; the socket is gone then.
+    pub fn register(&mut self) -> io::Result<()> {
+        *self = match std::mem::replace(self, Self::Moving(Moving::Gone)) {
+            Self::Moving(Moving::Tcp(socket)) => TcpStream::from_std(socket).map(Self::Tcp)?,
+            Self::Moving(Moving::Unix(socket)) => UnixStream::from_std(socket).map(Self::Unix)?,
+            other => other,
+        };
+        Ok(())
+    }
+
     /// Ready when reading will not block: bytes, the end, or an error. Costs no system call.
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Tcp(stream) => stream.poll_read_ready(cx),
             Self::Unix(stream) => stream.poll_read_ready(cx),
+            Self::Moving(_) => Poll::Ready(not_here()),
         }
     }
 
@@ -78,6 +123,7 @@ impl Stream {
         let polled = match self {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, &mut room),
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, &mut room),
+            Self::Moving(_) => Poll::Ready(not_here()),
         };
         polled.map_ok(|()| room.filled().len())
     }
@@ -87,6 +133,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Moving(_) => Poll::Ready(not_here()),
         }
     }
 
@@ -98,6 +145,7 @@ impl Stream {
         let written = match self {
             Self::Tcp(stream) => stream.try_write(bytes),
             Self::Unix(stream) => stream.try_write(bytes),
+            Self::Moving(_) => not_here(),
         };
         match written {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
@@ -110,6 +158,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Moving(_) => Poll::Ready(not_here()),
         }
     }
 }

@@ -196,7 +196,8 @@ impl SessionHandle {
         Some((self.busy()?, guard))
     }
 
-    fn wake(&self) {
+    /// Has the session's task look again at what it waits for.
+    pub fn wake(&self) {
         fence(Ordering::SeqCst);
         if let Some(task) = self.task.get() {
             task.wake_by_ref();

@@ -17,6 +17,7 @@ use crate::client::Refusals;
 use crate::clock::Clock;
 use crate::crypto::OwnKey;
 use crate::net::Liveness;
+use crate::pool::Gates;
 use crate::registry::Sessions;
 use crate::topology::TopologyHandle;
 
@@ -29,6 +30,12 @@ pub struct Settings {
     pub hold_timeout: Duration,
     /// How long a read waits for a replica to catch up, before it goes to the primary.
     pub catch_up_timeout: Duration,
+    /// How long a statement waits for a server connection where the limit is reached.
+    pub wait_timeout: Duration,
+    /// How long a shared connection lives at most.
+    pub max_lifetime: Duration,
+    /// How long nobody has to use a shared connection before it is closed.
+    pub idle_timeout: Duration,
     /// Statements up to this many bytes are classified; longer ones stream to the primary.
     pub statement_buffer: usize,
     /// The longest statement, in bytes.
@@ -59,6 +66,8 @@ pub struct ListenerProfile {
     pub mode: Mode,
     /// What reads are promised, unless the session or the statement says otherwise.
     pub consistency: Consistency,
+    /// Whether its sessions share server connections.
+    pub shares: bool,
     /// TLS towards its clients.
     pub tls: ClientTls,
 }
@@ -91,6 +100,8 @@ pub struct Shared {
     pub own_key: OwnKey,
     /// All sessions.
     pub sessions: Arc<Sessions>,
+    /// Limits on server connections.
+    pub gates: Arc<Gates>,
     /// Limits on connections that have not logged in.
     pub admission: Admission,
     /// What the log says of refused logins.

@@ -18,7 +18,7 @@ use rolecall_router::decide::Mode;
 use rolecall_router::topology::Address;
 use tokio::net::{TcpListener, UnixListener};
 
-use crate::config::{ClientTlsMode, Config, Listener, ListenerMode, ReadConsistency};
+use crate::config::{ClientTlsMode, Config, Listener, ListenerMode, Pooling, ReadConsistency};
 use crate::metrics::ProcessMetrics;
 use crate::shared::{ClientTls, ListenerProfile, Shared};
 use crate::tls;
@@ -94,7 +94,8 @@ fn profile(listener: &Listener) -> anyhow::Result<ListenerProfile> {
         ReadConsistency::Global => Consistency::Global,
         ReadConsistency::Strong => Consistency::Strong,
     };
-    Ok(ListenerProfile { mode, consistency, tls })
+    let shares = listener.pooling == Pooling::Transaction;
+    Ok(ListenerProfile { mode, consistency, shares, tls })
 }
 
 fn bind_tcp(host: &str, port: u16) -> io::Result<TcpListener> {

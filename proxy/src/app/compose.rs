@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::crypto::OwnKey;
 use crate::net::Liveness;
+use crate::pool::Gates;
 use crate::registry::Sessions;
 use crate::shared::{Phase, Settings, Shared};
 use crate::tls::ServerTls;
@@ -50,6 +51,7 @@ pub(super) fn shared(config: &Config, phase: watch::Receiver<Phase>) -> anyhow::
         connector,
         own_key: OwnKey::generate().ok().context("generating an RSA key")?,
         sessions: Arc::new(Sessions::default()),
+        gates: Arc::new(Gates::new(config.pool.max_connections, config.pool.max_connections_per_user)),
         admission: Admission::new(limits(config)),
         refusals: Refusals::default(),
         settings: Arc::new(ArcSwap::from_pointee(settings(config))),
@@ -67,6 +69,9 @@ pub(super) fn settings(config: &Config) -> Settings {
         },
         hold_timeout: config.routing.hold_timeout,
         catch_up_timeout: config.routing.catch_up_timeout,
+        wait_timeout: config.pool.wait_timeout,
+        max_lifetime: config.pool.max_lifetime,
+        idle_timeout: config.pool.idle_timeout,
         statement_buffer: config.limits.statement_buffer,
         max_packet: usize::try_from(config.limits.max_packet).unwrap_or(usize::MAX),
         handshake_timeout: config.limits.handshake_timeout,

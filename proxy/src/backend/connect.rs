@@ -8,7 +8,7 @@ use rolecall_protocol::auth::Credential;
 use rolecall_protocol::compression::Algorithm;
 use rolecall_protocol::handshake::{ClientHandshake, ClientStep, Established, Greeting, Login, ServerKey};
 use rolecall_protocol::response::ErrPacket;
-use rolecall_protocol::wire::Put;
+use rolecall_protocol::wire::{Put, Reader};
 use rolecall_protocol::{Capabilities, MariadbCapabilities, ProtocolError};
 use rolecall_router::session::collation_by_id;
 use rolecall_router::topology::Server;
@@ -61,6 +61,33 @@ pub struct Identity {
     pub collation: u16,
     /// Connection attributes, encoded; empty: the proxy's own.
     pub attributes: Vec<u8>,
+}
+
+impl Identity {
+    /// Whether a server tells the sessions of two logins apart by nothing but their schema. `_pid` among the connection
+    /// attributes tells processes of one application apart, and does not count.
+    #[must_use]
+    pub fn logs_in_like(&self, other: &Self) -> bool {
+        self.user == other.user
+            && self.capabilities == other.capabilities
+            && self.mariadb == other.mariadb
+            && self.collation == other.collation
+            && self.credential == other.credential
+            && attributes_but_pid(&self.attributes) == attributes_but_pid(&other.attributes)
+    }
+}
+
+fn attributes_but_pid(encoded: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
+    let mut reader = Reader::new(encoded);
+    let mut attributes = Vec::new();
+    while !reader.is_empty() {
+        let name = reader.bytes_lenenc("attribute").ok()?;
+        let value = reader.bytes_lenenc("attribute").ok()?;
+        if name != b"_pid" {
+            attributes.push((name, value));
+        }
+    }
+    Some(attributes)
 }
 
 /// Why there is no connection.

@@ -7,10 +7,12 @@ use std::task::{Context, Waker};
 
 use rolecall_protocol::handshake::Established;
 use rolecall_protocol::{Capabilities, MariadbCapabilities, StatusFlags};
-use rolecall_router::session::View;
+use rolecall_router::session::{Variables, View};
 use rolecall_router::topology::Server;
 
 use crate::buffer::Buffer;
+use crate::monotonic;
+use crate::pool::Permit;
 use crate::transport::Transport;
 
 /// Prepared statements by the client's id for them. The proxy chooses the ids: the usual hash, made for keys that an
@@ -51,6 +53,14 @@ pub struct Connection {
     pub statements: ByStatement<BackendStatement>,
     /// Whether a statement runs here.
     pub outstanding: Outstanding,
+    /// Its place within the server's limit.
+    pub permit: Option<Permit>,
+    /// The variables of a login like its own; None: it is not to be shared.
+    pub baseline: Option<Arc<Variables>>,
+    /// When it is replaced, in nanoseconds of [`crate::monotonic`].
+    pub old_at: u64,
+    /// Another session has used it, and left what it set.
+    pub is_used: bool,
 }
 
 impl Connection {
@@ -67,6 +77,10 @@ impl Connection {
             is_reset: false,
             view: View { schema, ..View::default() },
             statements: ByStatement::default(),
+            permit: None,
+            baseline: None,
+            old_at: u64::MAX,
+            is_used: false,
         }
     }
 
@@ -85,6 +99,19 @@ impl Connection {
         self.view.variables.clear();
         self.view.client_tracks = false;
         self.view.revision = 0;
+    }
+
+    /// Whether it has lived for as long as it may.
+    #[must_use]
+    pub fn is_old(&self) -> bool {
+        monotonic::nanoseconds() >= self.old_at
+    }
+
+    /// Its session gives it up, in a clean state; another one is to have it.
+    pub fn leave_session(&mut self) {
+        self.is_used = true;
+        self.is_reset = false;
+        self.view.revision = View::NOBODYS;
     }
 
     /// Whether the server has said something, or hung up, while nothing was asked: then the connection is not usable

@@ -2,12 +2,15 @@
 
 use rolecall_protocol::ProtocolError;
 use rolecall_protocol::command;
-use rolecall_protocol::packet::SequenceId;
+use rolecall_protocol::packet::{SequenceId, put_packet};
 use rolecall_protocol::response::text;
 use rolecall_protocol::response::{ErrPacket, OkPacket};
 use rolecall_protocol::statement::{PrepareOk, put_query};
 use rolecall_protocol::wire::Reader;
-use rolecall_router::session::{COLLATION_QUESTION, Prefix, names};
+use rolecall_router::session::{COLLATION_QUESTION, Prefix, is_replayed, names};
+use rolecall_router::sql::Flavour;
+
+use std::sync::Arc;
 
 use super::Connection;
 use crate::buffer::Buffer;
@@ -71,6 +74,51 @@ impl Connection {
             Prefix::InitDb(schema) => self.command(&command::init_db(schema)).await,
             Prefix::SetOption(on) => self.command(&command::set_option(*on)).await,
         }
+    }
+
+    /// Learns the variables of the login, right behind it.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn learn_baseline(&mut self, flavour: Flavour) -> Result<(), QueryError> {
+        let result = self.query(b"SHOW SESSION VARIABLES").await?;
+        let pairs = result.rows.into_iter().filter_map(|row| match <[_; 2]>::try_from(row) {
+            Ok([Some(name), value]) => Some((name.into(), value.unwrap_or_default().into())),
+            _ => None,
+        });
+        // What FOUND_ROWS() says on a connection that has run nothing: nothing else takes it back.
+        let as_before = match flavour {
+            Flavour::Mysql => "SELECT 1 FROM DUAL WHERE FALSE",
+            Flavour::Mariadb => "SELECT 1",
+        };
+        self.query(as_before.as_bytes()).await?;
+        let is_settable = |(name, _): &(Box<[u8]>, _)| is_replayed(name);
+        self.baseline = Some(Arc::new(pairs.filter(is_settable).collect()));
+        Ok(())
+    }
+
+    /// LAST_INSERT_ID().
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn last_insert_id(&mut self) -> Result<u64, QueryError> {
+        let result = self.query(b"SELECT LAST_INSERT_ID()").await?;
+        let digits = result.rows.first().and_then(|row| row.first()?.as_deref());
+        let number = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+        number.ok_or_else(|| ProtocolError::malformed("LAST_INSERT_ID()").into())
+    }
+
+    /// Closes the prepared statements of a session that is gone.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn close_statements(&mut self) -> Result<(), QueryError> {
+        let mut bytes = Vec::new();
+        for (_, statement) in self.statements.drain() {
+            put_packet(&mut bytes, &mut SequenceId(0), &command::stmt_close(statement.id));
+        }
+        self.transport.new_exchange();
+        self.transport.write_all(&bytes).await.map_err(|error| QueryError::Leg(error.into()))
     }
 
     /// COM_RESET_CONNECTION.

@@ -21,6 +21,8 @@ pub enum Part {
     Backend,
     /// `routing`.
     Routing,
+    /// `pool`.
+    Pool,
     /// `probe`.
     Probe,
     /// `catalogue_refresh`.
@@ -67,6 +69,7 @@ impl Part {
             Self::Users => "users",
             Self::Backend => "backend",
             Self::Routing => "routing",
+            Self::Pool => "pool",
             Self::Probe => "probe",
             Self::CatalogueRefresh => "catalogue_refresh",
             Self::Limits => "limits",
@@ -111,7 +114,14 @@ impl Config {
         let listening = |config: &Self| -> Vec<_> {
             let listeners = config.listeners.iter();
             listeners
-                .map(|one| (one.address.clone(), (one.mode, one.consistency), one.tls.mode, one.tls.identity.is_some()))
+                .map(|one| {
+                    (
+                        one.address.clone(),
+                        (one.mode, one.consistency, one.pooling),
+                        one.tls.mode,
+                        one.tls.identity.is_some(),
+                    )
+                })
                 .collect()
         };
         let identities =
@@ -129,6 +139,7 @@ impl Config {
             (Part::Users, self.users != old.users),
             (Part::Backend, self.backend != old.backend),
             (Part::Routing, self.routing != old.routing),
+            (Part::Pool, self.pool != old.pool),
             (Part::Probe, self.probe != old.probe),
             (Part::CatalogueRefresh, self.catalogue_refresh != old.catalogue_refresh),
             (Part::Limits, self.limits != old.limits),

@@ -107,7 +107,13 @@ fn listener(address: &ListenAddress) -> At<RawListener> {
     let address = At::flag("--listen", address.clone());
     At::flag(
         "--listen",
-        RawListener { address, mode: Default::default(), consistency: Default::default(), tls: Default::default() },
+        RawListener {
+            address,
+            mode: Default::default(),
+            consistency: Default::default(),
+            pooling: Default::default(),
+            tls: Default::default(),
+        },
     )
 }
 

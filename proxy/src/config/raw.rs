@@ -32,6 +32,8 @@ pub struct RawConfig {
     pub backend: RawBackend,
     /// Where statements go.
     pub routing: RawRouting,
+    /// How sessions share connections to the servers.
+    pub pool: RawPool,
     /// How the servers are watched.
     pub probe: RawProbe,
     /// How often the catalogue of stored routines, views and triggers is read again.
@@ -70,9 +72,24 @@ pub struct RawListener {
     /// (`/* rolecall: strong */`) may say otherwise.
     #[serde(default)]
     pub consistency: ReadConsistency,
+    /// How long its sessions keep a server connection.
+    #[serde(default)]
+    pub pooling: Pooling,
     /// TLS towards clients.
     #[serde(default)]
     pub tls: At<RawListenerTls>,
+}
+
+/// How long a session keeps a server connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pooling {
+    /// Until it ends.
+    #[default]
+    Session,
+    /// While a statement or a transaction runs, or something ties the session to its connection (temporary tables, locks, user
+    /// variables …). Then other sessions of the same account may have it.
+    Transaction,
 }
 
 /// Where a listener's sessions go.
@@ -286,6 +303,23 @@ pub enum ReadsOnPrimary {
     Always,
 }
 
+/// How sessions share connections to the servers.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping such as `max_connections: 100`")]
+pub struct RawPool {
+    /// Connections that the sessions of this proxy have to one server, all workers together; 0: no limit. Logins that are
+    /// being checked, probes and KILLs come on top.
+    pub max_connections: At<u32>,
+    /// The same for each user at each server; 0: no limit.
+    pub max_connections_per_user: At<u32>,
+    /// How long a statement waits for a connection where the limit is reached, before it fails.
+    pub wait_timeout: At<Period>,
+    /// A shared connection that no session has used for this long is closed.
+    pub idle_timeout: At<Period>,
+    /// A shared connection is replaced between two sessions when it is this old, or up to a tenth younger.
+    pub max_lifetime: At<Period>,
+}
+
 /// How the servers are watched.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a mapping such as `interval: 1s`")]
@@ -400,6 +434,7 @@ impl Default for Listeners {
             address: ListenAddress(address).into(),
             mode: ListenerMode::default(),
             consistency: ReadConsistency::default(),
+            pooling: Pooling::default(),
             tls: RawListenerTls::default().into(),
         };
         Self(vec![listener.into()])
@@ -430,6 +465,18 @@ impl Default for RawRouting {
             max_lag: None,
             hold_timeout: seconds(5).into(),
             catch_up_timeout: CATCH_UP.into(),
+        }
+    }
+}
+
+impl Default for RawPool {
+    fn default() -> Self {
+        Self {
+            max_connections: 0.into(),
+            max_connections_per_user: 0.into(),
+            wait_timeout: seconds(10).into(),
+            idle_timeout: seconds(300).into(),
+            max_lifetime: seconds(3600).into(),
         }
     }
 }

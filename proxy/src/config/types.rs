@@ -13,7 +13,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use super::value::{AdminAddress, RoleLabel};
 
 pub use super::raw::{
-    ClientTlsMode, Compression, ListenerMode, LogFormat, ReadConsistency, ReadsOnPrimary, ServerTlsMode,
+    ClientTlsMode, Compression, ListenerMode, LogFormat, Pooling, ReadConsistency, ReadsOnPrimary, ServerTlsMode,
 };
 
 /// The whole configuration.
@@ -31,6 +31,8 @@ pub struct Config {
     pub backend: Backend,
     /// Where statements go.
     pub routing: Routing,
+    /// How sessions share connections to the servers.
+    pub pool: Pool,
     /// How the servers are watched.
     pub probe: Probe,
     /// How often the catalogue of routines, views and triggers is read again.
@@ -62,6 +64,8 @@ pub struct Listener {
     pub mode: ListenerMode,
     /// What its reads are promised.
     pub consistency: ReadConsistency,
+    /// How long its sessions keep a server connection.
+    pub pooling: Pooling,
     /// TLS towards clients.
     pub tls: ListenerTls,
 }
@@ -194,6 +198,21 @@ pub struct Routing {
     pub hold_timeout: Duration,
     /// How long a read waits for a replica.
     pub catch_up_timeout: Duration,
+}
+
+/// How sessions share connections to the servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// To one server, of all workers; 0: no limit.
+    pub max_connections: u32,
+    /// The same for one user at one server; 0: no limit.
+    pub max_connections_per_user: u32,
+    /// How long one lives at most.
+    pub max_lifetime: Duration,
+    /// How long a statement waits for one.
+    pub wait_timeout: Duration,
+    /// How long nobody has to use one before it is closed.
+    pub idle_timeout: Duration,
 }
 
 /// How the servers are watched.

@@ -49,6 +49,13 @@ pub(super) fn validate(raw: RawConfig, lost: Lost, check: &mut Check) -> Config 
             hold_timeout: check.period(raw.routing.hold_timeout, "routing.hold_timeout", Duration::ZERO, HOUR),
             catch_up_timeout: check.period(raw.routing.catch_up_timeout, "routing.catch_up_timeout", MILLISECOND, HOUR),
         },
+        pool: Pool {
+            max_connections: raw.pool.max_connections.value,
+            max_connections_per_user: raw.pool.max_connections_per_user.value,
+            max_lifetime: check.period(raw.pool.max_lifetime, "pool.max_lifetime", SECOND, 365 * DAY),
+            wait_timeout: check.period(raw.pool.wait_timeout, "pool.wait_timeout", MILLISECOND, HOUR),
+            idle_timeout: check.period(raw.pool.idle_timeout, "pool.idle_timeout", SECOND, DAY),
+        },
         probe: Probe {
             interval: check.period(raw.probe.interval, "probe.interval", 10 * MILLISECOND, 60 * SECOND),
             timeout: check.period(raw.probe.timeout, "probe.timeout", 10 * MILLISECOND, 60 * SECOND),
@@ -92,6 +99,7 @@ fn listeners(raw: At<Listeners>, lost: Lost, check: &mut Check) -> Vec<Listener>
             address: address.0,
             mode: value.mode,
             consistency: value.consistency,
+            pooling: value.pooling,
             tls: ListenerTls { mode: tls.mode, identity },
         }
     });

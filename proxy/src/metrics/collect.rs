@@ -13,8 +13,8 @@ use prometheus_client::registry::Unit;
 use super::Metrics;
 use super::cell::{BOUNDS_MICROSECONDS, Distribution, Histogram};
 use super::label::{
-    CatchUp, ConnectOutcome, ErrorKind, Label, LoginOutcome, RefusedBy, ReloadOutcome, ServerRole, Target, VerbLabel,
-    pin_names,
+    CatchUp, ConnectOutcome, Destroyed, ErrorKind, Label, LoginOutcome, RefusedBy, ReloadOutcome, ServerRole, Target,
+    VerbLabel, pin_names,
 };
 use super::process::{TopologyFigures, Usage};
 use super::worker::{Reasons, WorkerMetrics};
@@ -124,6 +124,18 @@ impl Scrape {
         for outcome in ConnectOutcome::ALL {
             let count = self.sum(|worker| worker.backend_connects.of(*outcome).value());
             connects.put(&[("outcome", outcome.name())], count)?;
+        }
+        let help = "Shared connections that went from one session to another; see docs/pooling.md";
+        page.counters("rolecall_pool_handovers", help, None)?.put(&[], self.sum(|worker| worker.handovers.value()))?;
+        let help = "Statements that waited for a connection because of pool.max_connections, or until another session gave its own";
+        page.counters("rolecall_pool_waits", help, None)?.put(&[], self.sum(|worker| worker.waits.value()))?;
+        let help = "Statements for which no connection became free within pool.wait_timeout";
+        let timeouts = self.sum(|worker| worker.wait_timeouts.value());
+        page.counters("rolecall_pool_wait_timeouts", help, None)?.put(&[], timeouts)?;
+        let help = "Connections that were closed instead of being handed on, by why";
+        let mut destroyed = page.counters("rolecall_pool_destroyed", help, None)?;
+        for reason in Destroyed::ALL {
+            destroyed.put(&[("reason", reason.name())], self.sum(|worker| worker.destroyed.of(*reason).value()))?;
         }
         Ok(())
     }

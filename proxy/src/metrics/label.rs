@@ -54,6 +54,18 @@ label! {
 }
 
 label! {
+    /// Why a connection was closed instead of being handed on.
+    Destroyed {
+        /// Its session ended in a transaction, or with state that only a connection has.
+        NotClean = "not-clean",
+        /// It broke, or the server closed it.
+        Broken = "broken",
+        /// What its last session set could not be taken back.
+        NotRestored = "not-restored",
+    }
+}
+
+label! {
     /// How a statement failed for reasons that are not its own.
     ErrorKind {
         /// No server could take it within the hold timeout; it was not executed.

@@ -20,7 +20,7 @@ use prometheus_client::registry::Registry;
 
 pub use cell::{Counter, Counters, Gauge, Histogram};
 pub use label::{
-    CatchUp, ConnectOutcome, ErrorKind, Label, LoginOutcome, RefusedBy, ReloadOutcome, ServerRole, Target,
+    CatchUp, ConnectOutcome, Destroyed, ErrorKind, Label, LoginOutcome, RefusedBy, ReloadOutcome, ServerRole, Target,
 };
 pub use process::{ProcessMetrics, TopologyFigures};
 pub use reference::reference;

@@ -8,7 +8,7 @@ use rolecall_router::session::Pins;
 use rolecall_router::sql::{Statement, Verb};
 
 use super::cell::{Counter, Counters, Gauge, Histogram};
-use super::label::{CatchUp, ConnectOutcome, ErrorKind, Label, LoginOutcome, PINS, Target, VerbLabel};
+use super::label::{CatchUp, ConnectOutcome, Destroyed, ErrorKind, Label, LoginOutcome, PINS, Target, VerbLabel};
 
 /// What one worker counts. Only that worker's thread writes; anyone may read. On a cache line of its own, so that
 /// workers do not slow each other down.
@@ -29,6 +29,14 @@ pub struct WorkerMetrics {
     pub backend_connects: Counters<ConnectOutcome, 5>,
     /// Logins by outcome.
     pub logins: Counters<LoginOutcome, 5>,
+    /// Connections that went from one session to another.
+    pub handovers: Counter,
+    /// Statements that waited for a connection.
+    pub waits: Counter,
+    /// Statements for which none became free in time.
+    pub wait_timeouts: Counter,
+    /// Connections that were not handed on, by why.
+    pub destroyed: Counters<Destroyed, 3>,
     pub(super) held: Gauge,
     pub(super) holds: Histogram,
     pub(super) closed: Reasons,

@@ -11,6 +11,7 @@ use rolecall_router::topology::Role;
 
 use super::dispatch::Job;
 use super::links::{LinkError, no_server, unreachable};
+use super::sharing::no_connection;
 use super::{CloseReason, Session};
 use crate::backend::{Connection, QueryError, TextResult};
 use crate::buffer::Buffer;
@@ -67,6 +68,10 @@ impl Session {
             Ok(()) => Ok(Ok(())),
             Err(LinkError::TieLost) => Err(CloseReason::ServerLost),
             Err(LinkError::Ended(reason)) => Err(reason),
+            Err(LinkError::NoneFree) => {
+                self.borrowed = Some(borrowed);
+                Ok(Err(no_connection(self.worker.shared.gates.limits())))
+            }
             Err(LinkError::Refused(err)) => {
                 self.borrowed = Some(borrowed);
                 Ok(Err(err))

@@ -115,9 +115,11 @@ impl Session {
         let lexing = self.worker.baseline_lexing(&identity);
         self.state = SessionState::new(identity.schema.clone(), lexing, status);
         self.reads = Reads::new(self.reads.default_level);
-        self.links = connection.into_iter().map(Box::new).collect();
         self.prepared.clear();
         self.borrowed = None;
+        let pool = self.worker.pool.account(&identity, &self.worker.shared.gates);
+        self.links = super::placed(connection, &pool);
+        self.sharing.start_over(pool);
         self.handle.set_user(&identity.user);
         self.handle.set_pins(self.state.pins());
         self.identity = identity;
@@ -136,8 +138,12 @@ impl Session {
         self.reads = Reads::new(self.reads.default_level);
         self.prepared.clear();
         self.borrowed = None;
+        self.sharing.begin_anew();
         let handle = Arc::clone(&self.handle);
         handle.unless_summoned(self.reset_links(tied, tracked_by_client)).await?;
+        if self.sharing.is_on {
+            handle.unless_summoned(self.stay_shareable()).await?;
+        }
         self.publish_links();
         self.handle.set_pins(self.state.pins());
         let ok = self.local(SequenceId(1)).ok();

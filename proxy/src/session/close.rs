@@ -30,6 +30,8 @@ pub enum CloseReason {
     ServerRefused,
     /// COM_CHANGE_USER was refused.
     ChangeUserRefused,
+    /// wait_timeout.
+    Idle,
     /// A replication stream ended.
     ReplicationEnded,
 }
@@ -48,6 +50,7 @@ impl CloseReason {
             Self::ServerLost => "server_lost",
             Self::ServerRefused => "server_refused",
             Self::ChangeUserRefused => "change_user_refused",
+            Self::Idle => "idle",
             Self::ReplicationEnded => "replication_ended",
         }
     }

@@ -6,6 +6,7 @@ use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::packet::HEADER_LENGTH;
 use rolecall_protocol::response::{ErrPacket, LocalReply, ReplyKind};
 use rolecall_router::command::statement_of;
+use rolecall_router::session::Pins;
 use rolecall_router::sql::Statement;
 use rolecall_router::topology::ServerId;
 
@@ -128,6 +129,10 @@ impl Session {
             && let Some(link) = self.links.iter_mut().find(|link| link.server.id == server)
         {
             self.state.set_multi_statements(&mut link.view, on);
+        } else if let (None, Some(server)) = (on, accepted) {
+            // MariaDB takes one without a body, and reads what lies behind it.
+            self.state.pin(Pins::OPAQUE_STATE, server);
+            self.handle.set_pins(self.state.pins());
         }
         Ok(())
     }

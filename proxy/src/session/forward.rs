@@ -128,6 +128,7 @@ impl Session {
             Ok(Exchanged::Done(_) | Exchanged::RefusedReadOnly(_)) => Ended::Err,
             Ok(Exchanged::Lost { .. }) | Err(_) => Ended::Broken,
         };
+        self.sharing.note_statement(&job.statement, server);
         self.note_read_or_write(job, (server, role), ended, now);
         match result {
             Ok(exchanged @ (Exchanged::Done(_) | Exchanged::RefusedReadOnly(_))) => {

@@ -17,7 +17,8 @@ use super::forward::READ_AHEAD;
 use super::{CloseReason, Session};
 use crate::backend::{ConnectError, Connection, Identity, QueryError};
 use crate::buffer::Buffer;
-use crate::metrics::{ConnectOutcome, ErrorKind, Held};
+use crate::metrics::{ConnectOutcome, Destroyed, ErrorKind, Held};
+use crate::pool::{Permit, Place};
 use crate::registry::Link;
 use crate::topology::ServerError;
 
@@ -33,6 +34,8 @@ pub(super) enum LinkError {
     TieLost,
     /// The server cannot be reached. Nothing was executed.
     Unreachable(String),
+    /// All connections that may exist are in use. Nothing was executed.
+    NoneFree,
     /// The session must end. Nothing was executed.
     Ended(CloseReason),
 }
@@ -64,6 +67,8 @@ pub(super) struct Hold {
     held: Option<Held>,
     /// Bytes in the client's buffer at which nothing more is read ahead: the rest of a long command stays where it is.
     read_limit: Option<usize>,
+    /// For a connection, where all are in use.
+    pub(super) line_deadline: Option<Instant>,
 }
 
 impl Session {
@@ -297,24 +302,32 @@ impl Session {
             // Nothing takes a connection's schema away but a new login.
             let has_lost_schema = self.state.schema().is_empty() && !link.view.schema.is_empty();
             if has_lost_schema && !tied {
+                let permit = link.permit.take();
                 link.transport.close().await;
                 self.publish_links();
-                let link = self.open_link(target).await?;
+                let link = self.open_link(target, permit).await?;
                 return self.bring_up_to_date(link).await;
             }
             if !link.is_stale() {
                 return self.bring_up_to_date(link).await;
             }
+            let is_shared = link.is_used;
             drop(link);
             self.publish_links();
-            self.worker.shared.topology.report(target, ServerError::Lost);
-            self.reads.lost(target);
+            if !is_shared {
+                self.worker.shared.topology.report(target, ServerError::Lost);
+                self.reads.lost(target);
+            }
         }
         if tied {
             return Err(LinkError::TieLost);
         }
         self.state.lost(target);
-        let link = self.open_link(target).await?;
+        let link = match self.take_place(target) {
+            Some(Place::Used(link)) => link,
+            Some(Place::New(permit)) => self.open_link(target, Some(permit)).await?,
+            None => return Err(LinkError::NoneFree),
+        };
         self.bring_up_to_date(link).await
     }
 
@@ -322,7 +335,7 @@ impl Session {
         self.links.push(link);
     }
 
-    async fn open_link(&mut self, target: ServerId) -> Result<Box<Connection>, LinkError> {
+    async fn open_link(&mut self, target: ServerId, permit: Option<Permit>) -> Result<Box<Connection>, LinkError> {
         let server = self.worker.shared.topology.load().server(target).cloned();
         let Some(server) = server else {
             return Err(LinkError::Unreachable("the server is no longer part of the topology".into()));
@@ -331,7 +344,7 @@ impl Session {
         match self.worker.shared.connector.connect(&server, &identity).await {
             Ok(connection) => {
                 self.worker.metrics.backend_connects.increment(ConnectOutcome::Connected);
-                Ok(Box::new(connection))
+                Ok(Box::new(Connection { permit, ..connection }))
             }
             Err(ConnectError::Refused(err) | ConnectError::TurnedAway(err)) => {
                 self.worker.metrics.backend_connects.increment(ConnectOutcome::Refused);
@@ -358,7 +371,13 @@ impl Session {
     /// Sets trackers on a fresh connection and applies the difference between what it believes and the session. Where
     /// that is refused, the connection stays with whatever it holds.
     async fn bring_up_to_date(&mut self, mut link: Box<Connection>) -> Result<Box<Connection>, LinkError> {
-        let is_new = !link.is_tracked;
+        let is_new = !link.is_tracked || link.is_used;
+        if std::mem::take(&mut link.is_used) && !self.restore(&mut link).await {
+            self.worker.metrics.destroyed.increment(Destroyed::NotRestored);
+            let (server, permit) = (link.server.id, link.permit.take());
+            link.transport.close().await;
+            link = self.open_link(server, permit).await?;
+        }
         let updated = self.update(&mut link).await;
         let (server, thread_id) = (Arc::clone(&link.server), link.thread_id);
         let outcome = match updated {
@@ -384,13 +403,21 @@ impl Session {
         outcome
     }
 
-    async fn update(&self, link: &mut Connection) -> Result<(), QueryError> {
+    pub(super) async fn update(&self, link: &mut Connection) -> Result<(), QueryError> {
         if !link.is_tracked {
             if self.state.was_reset() && !link.is_reset {
                 link.reset().await?;
             }
+            if self.sharing.is_on && link.baseline.is_none() {
+                link.learn_baseline(self.state.lexing().flavour).await?;
+                link.old_at = self.old_at();
+            }
             link.query(tracker_setup(self.state.lexing().flavour).as_bytes()).await?;
             link.is_tracked = true;
+        }
+        if let Some(id) = self.sharing.insert_id_for(link) {
+            link.query(format!("SET last_insert_id={id}").as_bytes()).await?;
+            link.view.insert_id = Some(id);
         }
         if link.view.revision == self.state.revision() {
             return Ok(());

@@ -19,6 +19,7 @@ mod prepared;
 mod query;
 mod raw;
 mod relay;
+mod sharing;
 mod stream;
 
 use std::future::poll_fn;
@@ -30,10 +31,12 @@ use rolecall_protocol::response::{ErrPacket, LocalReply};
 use rolecall_protocol::{Capabilities, SequenceId, StatusFlags};
 use rolecall_router::decide::Mode;
 use rolecall_router::session::{BorrowedVariables, SessionState};
+use rolecall_router::topology::ServerId;
 
 use crate::backend::{Connection, Identity};
 use crate::buffer::Buffer;
 use crate::client::Authenticated;
+use crate::pool::{AccountPool, Spot};
 use crate::registry::{Link, SessionHandle, Summons};
 use crate::shared::ListenerProfile;
 use crate::transport::Transport;
@@ -43,6 +46,7 @@ pub use close::CloseReason;
 
 use consistency::Reads;
 use prepared::PreparedStatements;
+use sharing::Sharing;
 
 /// A logged-in client and its server connections.
 #[derive(Debug)]
@@ -60,6 +64,7 @@ pub struct Session {
     /// User variables that are on a replica still.
     borrowed: Option<Box<BorrowedVariables>>,
     reads: Reads,
+    sharing: Sharing,
 }
 
 /// Commands of one client that are served in a row, where nothing is waited for.
@@ -71,6 +76,10 @@ enum Wake {
     Killed,
     Draining,
     TiedLinkSpoke(Buffer),
+    /// Another session wants the connection to this server.
+    Wanted(ServerId),
+    /// Idle for longer than wait_timeout.
+    Late,
 }
 
 impl Session {
@@ -86,7 +95,10 @@ impl Session {
         let Authenticated { identity, capabilities, connection, status } = authenticated;
         let lexing = worker.baseline_lexing(&identity);
         let state = SessionState::new(identity.schema.clone(), lexing, status);
-        let links: Vec<_> = connection.into_iter().map(Box::new).collect();
+        let pool = worker.pool.account(&identity, &worker.shared.gates);
+        let spot = Rc::new(Spot::new(Arc::clone(&handle)));
+        pool.enlist(&spot);
+        let links = placed(connection, &pool);
         let session = Self {
             worker,
             handle,
@@ -99,6 +111,7 @@ impl Session {
             prepared: PreparedStatements::default(),
             borrowed: None,
             reads: Reads::new(profile.consistency),
+            sharing: Sharing::new(profile.shares, pool, spot),
         };
         session.publish_links();
         session
@@ -114,12 +127,18 @@ impl Session {
                 Wake::Killed => break CloseReason::Killed,
                 Wake::Draining => break self.say_goodbye().await,
                 Wake::TiedLinkSpoke(words) => break self.pass_on_last_words(&words).await,
+                Wake::Wanted(server) => {
+                    Box::pin(self.hand_over(server)).await;
+                    continue;
+                }
+                Wake::Late => break self.end_late().await,
             };
             // Not boxed: 1 KB more for each idle session, and no allocation for each statement.
             if let Err(reason) = self.serve(&mut buffer).await {
                 break reason;
             }
         };
+        self.release();
         self.client.close().await;
         reason
     }
@@ -127,11 +146,16 @@ impl Session {
     /// Waits for something to do, and reads it. Waiting costs no system call and holds no buffer.
     async fn idle(&mut self) -> Wake {
         self.client.new_exchange();
+        let is_parked = self.is_shareable();
+        if is_parked {
+            self.park().await;
+        }
         let client = &mut self.client;
+        let spot = is_parked.then_some(&*self.sharing.spot);
         let mut is_first_look = true;
         let tied = self.state.tied_to();
         let mut tied_link = tied.and_then(|server| self.links.iter_mut().find(|link| link.server.id == server));
-        poll_fn(|cx| {
+        let wake = poll_fn(|cx| {
             // At first nothing is there yet, as a rule: no buffer for that look.
             if !std::mem::take(&mut is_first_look) || client.poll_read_ready(cx).is_ready() {
                 let mut buffer = Buffer::borrow();
@@ -148,6 +172,14 @@ impl Session {
                     Summons::Draining => Wake::Draining,
                 });
             }
+            if let Some(spot) = spot {
+                if spot.is_late() {
+                    return Poll::Ready(Wake::Late);
+                }
+                if let Some(server) = spot.wanted() {
+                    return Poll::Ready(Wake::Wanted(server));
+                }
+            }
             match &mut tied_link {
                 // Only a read tells whether it spoke: the socket may still be marked as readable by the last one.
                 Some(link) if link.transport.poll_read_ready(cx).is_ready() => {
@@ -157,7 +189,11 @@ impl Session {
                 _ => Poll::Pending,
             }
         })
-        .await
+        .await;
+        if is_parked {
+            self.sharing.pool.unpark(&self.sharing.spot, matches!(wake, Wake::Wanted(_)));
+        }
+        wake
     }
 
     /// Serves what has been read, until nothing is left. Commands that came together may need no waiting at all: after
@@ -207,6 +243,18 @@ impl Session {
         let links = self.links.iter().map(|link| Link { server: link.server.id, thread_id: link.thread_id }).collect();
         self.handle.set_links(links);
     }
+}
+
+/// The connection on which a login was proven, where the server's limit leaves a place for it.
+#[expect(clippy::vec_box, reason = "as the session's field")]
+fn placed(connection: Option<Connection>, pool: &AccountPool) -> Vec<Box<Connection>> {
+    let mut links = Vec::new();
+    if let Some(connection) = connection
+        && let Some(permit) = pool.try_enter(connection.server.id)
+    {
+        links.push(Box::new(Connection { permit: Some(permit), ..connection }));
+    }
+    links
 }
 
 /// A client that has stopped reading is waited for until the session must end.

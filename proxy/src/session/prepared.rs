@@ -1,5 +1,8 @@
 //! Prepared statements of the binary protocol: the client's ids stay, the servers' differ.
 
+use std::rc::Rc;
+use std::sync::Arc;
+
 use rolecall_protocol::command::Command;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::packet::{HEADER_LENGTH, SequenceId, put_packet};
@@ -7,13 +10,14 @@ use rolecall_protocol::response::{ErrPacket, ReplyKind};
 use rolecall_protocol::statement::{
     ExecuteRequest, LongDataRequest, StatementId, read_statement_id, rewrite_statement_id,
 };
-use rolecall_router::session::Pins;
-use rolecall_router::sql::{Effects, Flavour, Hint, NamedCollation, OwnVariable, Statement, names_collation};
+use rolecall_router::session::{Pins, Variables, View, diff, restore};
+use rolecall_router::sql::{Access, Effects, Flavour, Hint, NamedCollation, OwnVariable, Statement, names_collation};
 use rolecall_router::topology::ServerId;
 
 use super::dispatch::Job;
 use super::links::{Hold, LinkError};
 use super::relay::Outcome;
+use super::sharing::too_late;
 use super::{CloseReason, Session};
 use crate::backend::{BackendStatement, ByStatement, Connection, QueryError};
 use crate::buffer::Buffer;
@@ -32,6 +36,8 @@ const LAST_PREPARED: u32 = u32::MAX;
 pub(super) struct Prepared {
     /// Its text; None where it was too long to keep, so that it lives on one server only.
     sql: Option<Box<[u8]>>,
+    /// The schema and the variables under which it was prepared: another server has to prepare it under the same.
+    context: Rc<Context>,
     statement: Statement,
     /// The collation that it leaves behind, where it is a SET NAMES … COLLATE, and whether it sets nothing else.
     collation: Option<(Box<[u8]>, bool)>,
@@ -50,6 +56,14 @@ pub(super) struct Prepared {
     last: Option<ServerId>,
 }
 
+/// What a text means something in.
+#[derive(Debug, Default)]
+struct Context {
+    revision: u64,
+    schema: Vec<u8>,
+    variables: Variables,
+}
+
 impl Prepared {
     fn text_length(&self) -> usize {
         self.sql.as_ref().map_or(0, |sql| sql.len())
@@ -63,8 +77,12 @@ pub(super) struct PreparedStatements {
     last_id: u32,
     /// Bytes of all texts.
     texts: usize,
+    /// Statements whose text is not kept.
+    without_text: usize,
     /// The statement that a prepare under way will become.
     pending: Option<Prepared>,
+    /// Of the statement that was prepared last.
+    context: Rc<Context>,
 }
 
 impl PreparedStatements {
@@ -73,13 +91,20 @@ impl PreparedStatements {
         self.by_id.get(&id)?.sql.as_deref()
     }
 
+    /// Whether another connection can be given all of them.
+    pub(super) const fn can_move(&self) -> bool {
+        self.without_text == 0
+    }
+
     pub(super) fn clear(&mut self) {
+        self.without_text = 0;
         self.by_id.clear();
         self.texts = 0;
     }
 
     fn insert(&mut self, id: u32, prepared: Prepared) {
         self.texts += prepared.text_length();
+        self.without_text += usize::from(prepared.sql.is_none());
         self.by_id.insert(id, prepared);
         self.last_id = id;
     }
@@ -87,6 +112,7 @@ impl PreparedStatements {
     fn remove(&mut self, id: u32) -> bool {
         let removed = self.by_id.remove(&id);
         self.texts -= removed.as_ref().map_or(0, Prepared::text_length);
+        self.without_text -= usize::from(removed.as_ref().is_some_and(|removed| removed.sql.is_none()));
         removed.is_some()
     }
 
@@ -140,8 +166,16 @@ impl Session {
             self.send_error(&ErrPacket::new(ErrorCode::MAX_PREPARED_STMT_COUNT_REACHED, text)).await?;
             return Ok(None);
         }
+        if self.prepared.context.revision != self.state.revision() || self.prepared.by_id.is_empty() {
+            self.prepared.context = Rc::new(Context {
+                revision: self.state.revision(),
+                schema: self.state.schema().to_vec(),
+                variables: self.state.variables().clone(),
+            });
+        }
         self.prepared.pending = Some(Prepared {
             sql,
+            context: Rc::clone(&self.prepared.context),
             statement,
             collation: None,
             parameters: 0,
@@ -171,9 +205,17 @@ impl Session {
         taken: usize,
     ) -> Result<(), CloseReason> {
         match self.execute_job(command, &buffer.filled()[HEADER_LENGTH..taken], true) {
+            Ok(job) if self.execution_asks_too_late(&job) => self.send_error(&too_late()).await,
             Ok(job) => self.run(buffer, taken, job).await,
             Err(err) => self.send_error(&err).await,
         }
+    }
+
+    fn execution_asks_too_late(&mut self, job: &Job) -> bool {
+        // Copied: this is rare.
+        let asks = job.statement.access == Access::Previous || job.statement.effects.contains(Effects::ASKS_PREVIOUS);
+        let sql = if asks { self.prepared.text(job.statement_id).map(<[u8]>::to_vec) } else { None };
+        sql.is_some_and(|sql| self.asks_too_late(&job.statement, &sql))
     }
 
     /// The job of executing a statement. `whole`: the payload is all there.
@@ -298,7 +340,7 @@ impl Session {
             self.lose_long_data(id);
             return Ok(None);
         };
-        let link = match self.take_link(target).await {
+        let link = match self.take_link_in_line(target, buffer).await {
             Ok(mut link) => match self.outgoing(&mut link, buffer, taken, &job).await {
                 Ok(_) => Ok(link),
                 Err(error) => {
@@ -363,14 +405,13 @@ impl Session {
             return Ok(None);
         }
         let (capabilities, flavour) = (self.leg_capabilities(), self.state.lexing().flavour);
+        if !link.statements.contains_key(&job.statement_id) {
+            let handle = Arc::clone(&self.handle);
+            let again = Box::pin(self.prepare_again(link, job.statement_id));
+            handle.unless_summoned(again).await.map_err(|summons| LinkError::Ended(summons.into()))??;
+        }
         let Some(prepared) = self.prepared.by_id.get_mut(&job.statement_id) else { return Ok(None) };
-        let known = match link.statements.get(&job.statement_id) {
-            Some(known) => *known,
-            None => {
-                let again = Box::pin(prepare_again(link, job.statement_id, prepared, flavour));
-                self.handle.unless_summoned(again).await.map_err(|summons| LinkError::Ended(summons.into()))??
-            }
-        };
+        let Some(known) = link.statements.get(&job.statement_id).copied() else { return Ok(None) };
         let payload = &mut buffer.filled_mut()[HEADER_LENGTH..taken];
         rewrite_statement_id(payload, StatementId(known.id)).map_err(|_| LinkError::Refused(malformed(flavour)))?;
         if job.command != Command::StmtExecute || known.types == prepared.bindings {
@@ -389,6 +430,49 @@ impl Session {
             put_packet(&mut bytes, &mut SequenceId(0), &payload);
             bytes
         }))
+    }
+
+    /// Prepares a statement of the session on a connection that does not know it, under the schema and the variables under
+    /// which the client prepared it (trap D3).
+    async fn prepare_again(&self, link: &mut Connection, id: u32) -> Result<(), LinkError> {
+        let flavour = self.state.lexing().flavour;
+        let Some(prepared) = self.prepared.by_id.get(&id) else { return Ok(()) };
+        let Some(sql) = &prepared.sql else {
+            return Err(LinkError::Refused(unknown_statement(id, "mysqld_stmt_execute", flavour)));
+        };
+        let Context { schema, variables, .. } = &*prepared.context;
+        let is_elsewhere = schema != self.state.schema() || variables != self.state.variables();
+        if is_elsewhere {
+            self.enter_context(link, schema, variables).await?;
+        }
+        let made = link.prepare(sql).await;
+        if is_elsewhere {
+            self.update(link).await.map_err(|error| link_error(link, error))?;
+        }
+        let ok = made.map_err(|error| link_error(link, error))?;
+        link.statements.insert(id, BackendStatement { id: ok.statement.0, types: 0 });
+        Ok(())
+    }
+
+    /// Makes a connection what the session was under an earlier schema and variables.
+    async fn enter_context(
+        &self,
+        link: &mut Connection,
+        schema: &[u8],
+        variables: &Variables,
+    ) -> Result<(), LinkError> {
+        let past = self.state.in_context(schema, variables);
+        let baseline = link.baseline.clone().unwrap_or_default();
+        // What was not set then may be what it is now, where the connection's login is not known to have had it otherwise.
+        let mut prefixes = restore(&past, &mut link.view, &baseline, false).unwrap_or_default();
+        prefixes.extend(diff(&past, &link.view));
+        link.view.revision = View::NOBODYS;
+        for prefix in prefixes {
+            link.apply(&prefix).await.map_err(|error| link_error(link, error))?;
+        }
+        link.view.schema = schema.to_vec();
+        link.view.variables.clone_from(variables);
+        Ok(())
     }
 
     /// What a finished job means for prepared statements.
@@ -454,22 +538,11 @@ impl Session {
     }
 }
 
-async fn prepare_again(
-    link: &mut Connection,
-    id: u32,
-    prepared: &Prepared,
-    flavour: Flavour,
-) -> Result<BackendStatement, LinkError> {
-    let Some(sql) = &prepared.sql else {
-        return Err(LinkError::Refused(unknown_statement(id, "mysqld_stmt_execute", flavour)));
-    };
-    let ok = link.prepare(sql).await.map_err(|error| match error {
+fn link_error(link: &Connection, error: QueryError) -> LinkError {
+    match error {
         QueryError::Refused(err) => LinkError::Refused(err),
         QueryError::Leg(error) => LinkError::Unreachable(format!("server {}: {error}", link.server.name)),
-    })?;
-    let statement = BackendStatement { id: ok.statement.0, types: 0 };
-    link.statements.insert(id, statement);
-    Ok(statement)
+    }
 }
 
 fn malformed(flavour: Flavour) -> ErrPacket {

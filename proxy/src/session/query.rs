@@ -18,6 +18,7 @@ use super::dispatch::Job;
 use super::forward::Exchanged;
 use super::links::{Hold, LinkError, unreachable};
 use super::relay::Outcome;
+use super::sharing::{no_connection, too_late};
 use super::{CloseReason, Session};
 use crate::backend::Connection;
 use crate::buffer::Buffer;
@@ -73,6 +74,9 @@ impl Session {
             statement = statement.with_known_collation(!is_alone);
             let name = name.to_vec();
             return self.set_names(buffer, taken, statement, &name, is_alone).await;
+        }
+        if self.asks_too_late(&statement, sql) {
+            return self.send_error(&too_late()).await;
         }
         if let Some(variables) = self.would_borrow(sql, &statement) {
             return self.borrow_variables(buffer, taken, statement, variables).await;
@@ -193,6 +197,13 @@ impl Session {
         match failed {
             LinkError::Ended(reason) => return Err(reason),
             LinkError::Refused(err) => self.send_error(&err).await?,
+            LinkError::NoneFree => {
+                if Box::pin(self.wait_in_line(target, hold, buffer)).await? {
+                    return Ok(None);
+                }
+                self.worker.metrics.errors.increment(ErrorKind::NoServer);
+                self.send_error(&no_connection(self.worker.shared.gates.limits())).await?;
+            }
             LinkError::TieLost => {
                 self.note_lost(target);
                 self.report_loss(Some(SequenceId(1)), true, false).await?;

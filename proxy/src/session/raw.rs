@@ -8,6 +8,7 @@ use rolecall_router::session::Pins;
 
 use super::dispatch::Job;
 use super::links::{Hold, LinkError, unreachable};
+use super::sharing::no_connection;
 use super::{CloseReason, Session};
 use crate::buffer::Buffer;
 
@@ -27,10 +28,14 @@ impl Session {
                 return self.send_error(&err).await;
             }
         };
-        let mut link = match self.take_link(target).await {
+        let mut link = match self.take_link_in_line(target, buffer).await {
             Ok(link) => link,
             Err(LinkError::TieLost) => return Err(CloseReason::ServerLost),
             Err(LinkError::Ended(reason)) => return Err(reason),
+            Err(LinkError::NoneFree) => {
+                buffer.consume(taken);
+                return self.send_error(&no_connection(self.worker.shared.gates.limits())).await;
+            }
             Err(LinkError::Refused(err)) => {
                 buffer.consume(taken);
                 return self.send_error(&err).await;

@@ -14,6 +14,7 @@ use rolecall_router::sql::Statement;
 use super::dispatch::Job;
 use super::forward::{Exchanged, Sent};
 use super::links::{Hold, LinkError, unreachable};
+use super::sharing::no_connection;
 use super::{CloseReason, Session};
 use crate::backend::Connection;
 use crate::buffer::Buffer;
@@ -76,7 +77,7 @@ impl Session {
         };
         let tied = self.state.tied_to().is_some();
         let unknown = may_have_changed_data(&job.statement, self.state.transaction().is_some());
-        let link = match self.take_link(target).await {
+        let link = match self.take_link_in_line(target, buffer).await {
             Ok(mut link) => match self.outgoing(&mut link, buffer, head, &job).await {
                 Ok(own) => Ok((link, own)),
                 Err(error) => {
@@ -92,6 +93,9 @@ impl Session {
             Ok(ready) => ready,
             Err(LinkError::Refused(err)) => return self.refuse_long(buffer, &err).await,
             Err(LinkError::Unreachable(reason)) => return self.refuse_long(buffer, &unreachable(&reason)).await,
+            Err(LinkError::NoneFree) => {
+                return self.refuse_long(buffer, &no_connection(self.worker.shared.gates.limits())).await;
+            }
             Err(LinkError::TieLost) => return Err(CloseReason::ServerLost),
             Err(LinkError::Ended(reason)) => return Err(reason),
         };

@@ -30,6 +30,11 @@ pub struct Transport {
 }
 
 impl Transport {
+    /// The socket below, to be moved to another worker.
+    pub const fn stream_mut(&mut self) -> &mut Stream {
+        &mut self.stream
+    }
+
     /// Over a plain socket.
     #[must_use]
     pub const fn new(stream: Stream) -> Self {

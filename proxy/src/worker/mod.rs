@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::backend::Identity;
 use crate::metrics::WorkerMetrics;
+use crate::pool::Pool;
 use crate::shared::{Settings, Shared};
 
 use snapshot::Snapshot;
@@ -34,6 +35,8 @@ pub struct Worker {
     verdicts: RefCell<Verdicts>,
     board: Snapshot<Board>,
     rotation: Cell<u32>,
+    /// Server connections that its sessions share.
+    pub pool: Pool,
     /// Each KILL under way holds a receiver.
     kills: watch::Sender<()>,
 }
@@ -51,6 +54,7 @@ impl Worker {
             shared,
             metrics,
             rotation: Cell::new(0),
+            pool: Pool::default(),
             kills: watch::Sender::default(),
         }
     }

@@ -124,6 +124,11 @@ pub fn spawn(index: usize, shared: Arc<Shared>, metrics: Arc<WorkerMetrics>) -> 
 async fn serve(worker: Rc<Worker>, mut assignments: mpsc::Receiver<Assignment>, count: Arc<AtomicU32>) {
     let mut sessions = JoinSet::new();
     let mut phase = worker.shared.phase.clone();
+    let keeper = Rc::clone(&worker);
+    let keeper = tokio::task::spawn_local(async move {
+        let bell = keeper.shared.gates.bell();
+        keeper.pool.keep(&keeper.shared, &bell).await;
+    });
     while *phase.borrow_and_update() == Phase::Running {
         tokio::select! {
             Some(assignment) = assignments.recv() => {
@@ -152,6 +157,7 @@ async fn serve(worker: Rc<Worker>, mut assignments: mpsc::Receiver<Assignment>, 
     if cut_off.get() > 0 {
         tracing::warn!(left = cut_off.get(), "sessions that did not end before the shutdown deadline are cut off");
     }
+    keeper.abort();
     // What sessions left running at servers does not outlive the process: there, nobody would notice for long.
     if worker.shared.clock.timeout(LAST_KILLS, worker.kills_over()).await.is_err() {
         tracing::warn!("statements that were cut off may still run at their servers: KILL took too long");

@@ -97,7 +97,7 @@ const ANY_TEXT: &[u8] = b"default_master_connection";
 
 /// `@@session.name=value`. Trackers report values as text; numbers must not be quoted (error 1232), and an empty
 /// character_set_results stands for NULL (sessions.md 2).
-fn put_assignment(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+pub(super) fn put_assignment(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.extend_from_slice(b"@@session.");
     out.extend(name.iter().filter(|byte| byte.is_ascii_alphanumeric() || **byte == b'_'));
     out.push(b'=');
@@ -111,7 +111,7 @@ fn put_assignment(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 }
 
 /// NAMES x [COLLATE y]
-fn put_names(out: &mut Vec<u8>, charset: &[u8], collation: &[u8]) {
+pub(super) fn put_names(out: &mut Vec<u8>, charset: &[u8], collation: &[u8]) {
     out.extend_from_slice(b"NAMES ");
     put_value(out, charset);
     if !collation.is_empty() {

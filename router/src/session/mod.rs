@@ -7,6 +7,7 @@
 mod borrowed;
 mod diff;
 mod held;
+mod left;
 mod pins;
 mod state;
 mod tracking;
@@ -14,7 +15,8 @@ mod view;
 
 pub use borrowed::BorrowedVariables;
 pub use diff::{COLLATION_QUESTION, Prefix, collation_by_id, diff, names};
+pub use left::{asks_about_last_statement, restore};
 pub use pins::{Pin, Pins};
-pub use state::{Observed, SessionState};
-pub use tracking::{ClientTracking, tracker_setup};
-pub use view::View;
+pub use state::{CHARACTER_SETS_QUESTION, Observed, SessionState};
+pub use tracking::{ClientTracking, is_replayed, tracker_setup};
+pub use view::{Variables, View};

@@ -14,6 +14,10 @@ use crate::sql::{
 };
 use crate::topology::ServerId;
 
+/// Asks for what [`SessionState::assume_character_sets`] wants.
+pub const CHARACTER_SETS_QUESTION: &str =
+    "SELECT @@character_set_client,@@character_set_connection,@@character_set_results,@@collation_connection";
+
 /// ER_PARSE_ERROR
 const PARSE_ERROR: u16 = 1064;
 
@@ -164,6 +168,13 @@ impl SessionState {
         }
     }
 
+    /// The same session in the schema and with the variables of an earlier moment.
+    #[must_use]
+    pub fn in_context(&self, schema: &[u8], variables: &Variables) -> Self {
+        let (schema, variables) = (schema.to_vec(), variables.clone());
+        Self { schema, variables, revision: self.revision.wrapping_add(1), ..self.clone() }
+    }
+
     /// The default schema, where a server had to be asked for it.
     pub fn set_schema(&mut self, schema: Vec<u8>) {
         self.schema = schema;
@@ -301,6 +312,21 @@ impl SessionState {
         self.status = StatusFlags::AUTOCOMMIT;
         self.warnings = Warnings::Known(0);
         self.was_reset = true;
+        self.revision += 1;
+    }
+
+    /// What COM_RESET_CONNECTION made of the character sets, in the order of [`CHARACTER_SETS_QUESTION`]: the session is then
+    /// one that has set them, and any connection will do.
+    pub fn assume_character_sets(&mut self, [client, connection, results, collation]: [&[u8]; 4]) {
+        for (name, value) in [
+            (b"character_set_client".as_slice(), client),
+            (CHARACTER_SET, connection),
+            (b"character_set_results", results),
+        ] {
+            self.note_variable(name, value);
+        }
+        self.note_variable(COLLATION, &[BY_NAMES, collation].concat());
+        self.was_reset = false;
         self.revision += 1;
     }
 

@@ -146,11 +146,19 @@ fn variable(reader: &mut Reader<'_>, scope: Scope, name: &[u8]) {
     assigned(reader);
 }
 
-/// MariaDB's trackers do not tell of `SET @@x` (measured on 10.11 and 11.8; of autocommit the status flags do), nor of the
-/// collation.
+/// MariaDB's trackers do not tell of `SET @@x` (measured on 10.11 and 11.8; of autocommit the status flags do), nor of these
+/// variables (11.8, all that a session can set were tried).
 fn is_silent(scope: Scope, name: &[u8], flavour: Flavour) -> bool {
-    let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
-    flavour == Flavour::Mariadb && (is(b"collation_connection") || (scope == Scope::At && !is(b"autocommit")))
+    const SILENT: [&[u8]; 5] = [
+        b"collation_connection",
+        b"log_slow_disabled_statements",
+        b"log_slow_slave_statements",
+        b"system_versioning_insert_history",
+        b"unique_checks",
+    ];
+    let is = |known: &&[u8]| name.eq_ignore_ascii_case(known);
+    let is_at = scope == Scope::At && !name.eq_ignore_ascii_case(b"autocommit");
+    flavour == Flavour::Mariadb && (is_at || SILENT.iter().any(is))
 }
 
 /// `= expr` or `:= expr`, up to the next part.

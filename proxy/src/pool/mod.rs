@@ -1,0 +1,78 @@
+//! Server connections that the sessions of one worker share.
+//!
+//! Between two statements a session parks its connections on its [`Spot`]. They stay there, and the session's next statement
+//! finds them as it left them, until another session of the same account wants one: then the owner is asked, saves what only
+//! the connection can tell (LAST_INSERT_ID()), and hands it over. So nothing is paid for sharing while nobody asks, and one
+//! task alone ever touches a connection.
+//!
+//! Where a connection comes from, in this order: the session's own; one that an ended session left; one whose owner has been
+//! idle for [`SHARED_AFTER`]; a new one, below the server's limit; the one that has been parked longest; else the session
+//! waits in line ([`AccountPool::line_up`]).
+
+mod account;
+mod gate;
+mod spot;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::backend::Identity;
+use crate::monotonic;
+use crate::shared::Shared;
+
+pub use account::{AccountPool, Place};
+pub use gate::{Gate, Gates, Permit, Waiting};
+pub use spot::Spot;
+
+/// A session that has been idle for less keeps its connection while new ones may be opened: it is about to go on, and would
+/// only take another one in its turn.
+const SHARED_AFTER: Duration = Duration::from_millis(20);
+/// How often what is idle is looked at.
+const ROUND: Duration = Duration::from_millis(250);
+
+/// A worker's pools, by account.
+#[derive(Debug, Default)]
+pub struct Pool {
+    accounts: RefCell<HashMap<Vec<u8>, Vec<Rc<AccountPool>>>>,
+}
+
+impl Pool {
+    /// The pool of connections that `identity` may use: those that a login like its own has opened.
+    #[must_use]
+    pub fn account(&self, identity: &Identity, gates: &Arc<Gates>) -> Rc<AccountPool> {
+        let mut accounts = self.accounts.borrow_mut();
+        let pools = accounts.entry(identity.user.clone()).or_default();
+        if let Some(pool) = pools.iter().find(|pool| pool.is_for(identity)) {
+            return Rc::clone(pool);
+        }
+        pools.retain(|pool| Rc::strong_count(pool) > 1 || !pool.is_empty());
+        let pool = Rc::new(AccountPool::new(identity.clone(), Arc::clone(gates)));
+        pools.push(Rc::clone(&pool));
+        pool
+    }
+
+    /// Gives places up that other accounts, or other workers, wait for; ends what has been idle for too long. Runs as long as
+    /// its worker.
+    pub async fn keep(&self, shared: &Shared, bell: &Notify) {
+        loop {
+            let _ = shared.clock.timeout_at(Instant::now() + ROUND, bell.notified()).await;
+            let idle_timeout = shared.settings.load().idle_timeout;
+            let now = monotonic::nanoseconds();
+            for pool in self.all() {
+                pool.give_up_what_others_want();
+                pool.close_idle(now, idle_timeout);
+                pool.end_sessions(now);
+            }
+        }
+    }
+
+    fn all(&self) -> Vec<Rc<AccountPool>> {
+        self.accounts.borrow().values().flatten().cloned().collect()
+    }
+}

@@ -1,0 +1,88 @@
+//! Where a session's connections are while it is idle.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use rolecall_router::topology::ServerId;
+
+use crate::backend::Connection;
+use crate::registry::SessionHandle;
+
+/// A session's place in its account's pool.
+#[derive(Debug)]
+pub struct Spot {
+    handle: Arc<SessionHandle>,
+    is_open: Cell<bool>,
+    /// When it was parked last ([`crate::monotonic`]).
+    since: Cell<u64>,
+    /// The session ends when it is idle still then.
+    until: Cell<u64>,
+    wanted: Cell<Option<ServerId>>,
+    is_late: Cell<bool>,
+    /// The servers of which it stands in line as an owner.
+    pub(super) listed: RefCell<Vec<ServerId>>,
+    servers: RefCell<Vec<ServerId>>,
+}
+
+impl Spot {
+    /// A session's.
+    #[must_use]
+    pub fn new(handle: Arc<SessionHandle>) -> Self {
+        Self {
+            handle,
+            is_open: Cell::new(false),
+            since: Cell::new(0),
+            until: Cell::new(u64::MAX),
+            wanted: Cell::new(None),
+            is_late: Cell::new(false),
+            listed: RefCell::default(),
+            servers: RefCell::default(),
+        }
+    }
+
+    /// The session is idle; `links` may be asked for. `until`: it ends then.
+    pub(super) fn open(&self, links: &[Box<Connection>], now: u64, until: u64) {
+        let mut servers = self.servers.borrow_mut();
+        servers.clear();
+        servers.extend(links.iter().map(|link| link.server.id));
+        self.since.set(now);
+        self.until.set(until);
+        self.is_late.set(false);
+        self.is_open.set(true);
+    }
+
+    /// The session goes on. Gives the server for whose connection it was asked in vain.
+    pub(super) fn close(&self) -> Option<ServerId> {
+        self.is_open.set(false);
+        self.wanted.take()
+    }
+
+    /// The server for whose connection the idle session is asked.
+    #[must_use]
+    pub const fn wanted(&self) -> Option<ServerId> {
+        self.wanted.get()
+    }
+
+    /// Whether the session has been idle for too long.
+    #[must_use]
+    pub const fn is_late(&self) -> bool {
+        self.is_late.get()
+    }
+
+    /// Since when a connection to `server` is parked here, and not asked for.
+    pub(super) fn parked_since(&self, server: ServerId) -> Option<u64> {
+        let has = self.is_open.get() && self.wanted.get().is_none() && self.servers.borrow().contains(&server);
+        has.then(|| self.since.get())
+    }
+
+    pub(super) fn ask(&self, server: ServerId) {
+        self.wanted.set(Some(server));
+        self.handle.wake();
+    }
+
+    pub(super) fn end_if_late(&self, now: u64) {
+        if self.is_open.get() && now >= self.until.get() && !self.is_late.replace(true) {
+            self.handle.wake();
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! Server connections that the session shares with others of its account.
+
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rolecall_protocol::Capabilities;
+use rolecall_protocol::SequenceId;
+use rolecall_protocol::error_code::ErrorCode;
+use rolecall_protocol::response::ErrPacket;
+use rolecall_router::session::{CHARACTER_SETS_QUESTION, asks_about_last_statement, restore};
+use rolecall_router::sql::{Access, Effects, Statement};
+use rolecall_router::topology::ServerId;
+use tokio::time::Instant;
+
+use super::forward::READ_AHEAD;
+use super::links::{Hold, LinkError};
+use super::{CloseReason, Session};
+use crate::backend::Connection;
+use crate::buffer::Buffer;
+use crate::metrics::{Destroyed, Held};
+use crate::monotonic;
+use crate::pool::{AccountPool, Permit, Place, Spot};
+use crate::topology::ServerError;
+
+/// A session's part in its account's pool.
+#[derive(Debug)]
+pub(super) struct Sharing {
+    /// Whether the listener's sessions share at all.
+    by_listener: bool,
+    /// Whether this one does now.
+    pub is_on: bool,
+    pub pool: Rc<AccountPool>,
+    pub spot: Rc<Spot>,
+    /// LAST_INSERT_ID() of the session, as far as it was asked for.
+    insert_id: u64,
+    /// The server where a statement may have changed it since.
+    insert_id_at: Option<ServerId>,
+    /// The connection on which the last statement ran has been handed over: nobody can ask there any more.
+    answers_gone: bool,
+    /// The next statement asks about one before it that never was: nothing of another session's must answer.
+    wants_fresh: bool,
+    /// A place for a new connection, for which the session stood in line.
+    granted: Option<(ServerId, Permit)>,
+    /// wait_timeout in nanoseconds, and the session's revision for which that is so.
+    idle_limit: (u64, u64),
+}
+
+impl Sharing {
+    pub fn new(by_listener: bool, pool: Rc<AccountPool>, spot: Rc<Spot>) -> Self {
+        Self {
+            by_listener,
+            is_on: by_listener,
+            pool,
+            spot,
+            insert_id: 0,
+            insert_id_at: None,
+            answers_gone: false,
+            wants_fresh: false,
+            granted: None,
+            idle_limit: (u64::MAX, u64::MAX),
+        }
+    }
+
+    /// Another user has logged in on the same connection.
+    pub fn start_over(&mut self, pool: Rc<AccountPool>) {
+        pool.enlist(&self.spot);
+        *self = Self::new(self.by_listener, pool, Rc::clone(&self.spot));
+    }
+
+    /// COM_RESET_CONNECTION.
+    pub const fn begin_anew(&mut self) {
+        self.insert_id = 0;
+        self.insert_id_at = None;
+        self.answers_gone = false;
+    }
+
+    /// A statement has run at `server`.
+    pub fn note_statement(&mut self, statement: &Statement, server: ServerId) {
+        self.answers_gone = false;
+        self.wants_fresh = false;
+        if !matches!(statement.access, Access::Read | Access::Node | Access::Session | Access::Previous) {
+            self.insert_id_at = Some(server);
+        }
+    }
+
+    /// Whether connections that others have used will do.
+    const fn takes_used(&self) -> bool {
+        self.is_on && !self.wants_fresh
+    }
+
+    /// What a connection must be told of LAST_INSERT_ID() before it runs this session's statements.
+    pub fn insert_id_for(&self, link: &Connection) -> Option<u64> {
+        let known_here = link.view.insert_id == Some(self.insert_id) || self.insert_id_at == Some(link.server.id);
+        (self.is_on && !known_here).then_some(self.insert_id)
+    }
+}
+
+impl Session {
+    /// COM_RESET_CONNECTION makes the character sets the server's, not the login's. They become what the session has set, and
+    /// the connection that was reset, whose variables are no login's any more, goes. Where nobody can be asked, the session
+    /// keeps its connections from now on.
+    pub(super) async fn stay_shareable(&mut self) {
+        let mut links = std::mem::take(&mut self.links);
+        self.sharing.is_on = false;
+        if let Some(link) = links.first_mut()
+            && let Ok(answer) = link.query(CHARACTER_SETS_QUESTION.as_bytes()).await
+            && let Some([Some(client), Some(connection), results, Some(collation)]) =
+                answer.rows.first().map(Vec::as_slice)
+        {
+            let results = results.as_deref().unwrap_or_default();
+            self.state.assume_character_sets([client, connection, results, collation]);
+            self.sharing.is_on = true;
+        } else {
+            self.links = links;
+            return;
+        }
+        for link in links {
+            link.transport.close().await;
+        }
+    }
+
+    /// Whether others may have the idle session's connections.
+    pub(super) fn is_shareable(&self) -> bool {
+        self.sharing.is_on
+            && self.state.tied_to().is_none()
+            && self.state.pins().is_empty()
+            && self.borrowed.is_none()
+            && !self.state.tracking().own
+            && self.prepared.can_move()
+    }
+
+    /// The session is idle: others may ask for its connections. Who waits in line gets them at once.
+    pub(super) async fn park(&mut self) {
+        self.sharing.granted = None;
+        if self.sharing.pool.has_line() {
+            Box::pin(self.give_what_is_wanted()).await;
+        }
+        let now = monotonic::nanoseconds();
+        if self.links.iter().any(|link| now >= link.old_at) {
+            Box::pin(self.replace_old(now)).await;
+        }
+        let until = now.saturating_add(self.idle_limit());
+        self.sharing.pool.park(&self.sharing.spot, &self.links, now, until);
+    }
+
+    async fn replace_old(&mut self, now: u64) {
+        while let Some(server) = self.links.iter().find(|link| now >= link.old_at).map(|link| link.server.id) {
+            self.hand_over(server).await;
+        }
+    }
+
+    async fn give_what_is_wanted(&mut self) {
+        let servers: Vec<_> = self.links.iter().map(|link| link.server.id).collect();
+        for server in servers {
+            if self.sharing.pool.is_wanted(server) {
+                self.hand_over(server).await;
+            }
+        }
+    }
+
+    /// wait_timeout, which no server enforces where the session has no connection: in nanoseconds.
+    fn idle_limit(&mut self) -> u64 {
+        let revision = self.state.revision();
+        if self.sharing.idle_limit.0 != revision {
+            let name = b"wait_timeout".as_slice();
+            let baseline = self.links.iter().find_map(|link| link.baseline.as_ref()?.get(name));
+            let seconds = self.state.variables().get(name).or(baseline);
+            let seconds = seconds.and_then(|text| std::str::from_utf8(text).ok()?.parse::<u64>().ok());
+            // Without a connection nothing is known yet, and nothing has run.
+            let Some(seconds) = seconds else { return u64::MAX };
+            self.sharing.idle_limit = (revision, seconds.saturating_mul(1_000_000_000));
+        }
+        self.sharing.idle_limit.1
+    }
+
+    /// Another session wants the connection to `server`: what only the connection can tell is saved, then it goes.
+    pub(super) async fn hand_over(&mut self, server: ServerId) {
+        let Some(at) = self.links.iter().position(|link| link.server.id == server) else { return };
+        if self.handle.is_being_killed() {
+            // A KILL that is still on its way must not hit the next owner (trap H4).
+            self.handle.kills_over().await;
+        }
+        let mut link = self.links.swap_remove(at);
+        self.publish_links();
+        let usable = !link.is_stale() && link.baseline.is_some() && self.save_insert_id(&mut link).await;
+        if !usable {
+            self.worker.metrics.destroyed.increment(Destroyed::Broken);
+            self.worker.shared.topology.report(server, ServerError::Lost);
+            self.note_lost(server);
+            self.sharing.pool.ask_or_let_open(server);
+            return;
+        }
+        self.sharing.answers_gone |= self.state.last() == Some(server);
+        // Asked because it has been idle for long, where nobody waits.
+        if link.is_old() || self.sharing.pool.is_wanted(server) {
+            self.worker.metrics.handovers.increment();
+            self.sharing.pool.give(link);
+        } else {
+            link.transport.close().await;
+        }
+    }
+
+    async fn save_insert_id(&mut self, link: &mut Connection) -> bool {
+        if self.sharing.insert_id_at == Some(link.server.id) {
+            let handle = Arc::clone(&self.handle);
+            let Ok(Ok(id)) = handle.unless_summoned(link.last_insert_id()).await else { return false };
+            self.sharing.insert_id = id;
+            self.sharing.insert_id_at = None;
+            link.view.insert_id = Some(id);
+        }
+        true
+    }
+
+    /// When a connection that is made now is to be replaced: spread out, so that not all are at once.
+    pub(super) fn old_at(&self) -> u64 {
+        let lifetime = self.worker.with_settings(|settings| settings.max_lifetime).as_nanos() as u64;
+        let tenths = u64::from(self.worker.rotation().wrapping_mul(0x9E37_79B9) >> 16) % 100;
+        monotonic::nanoseconds().saturating_add(lifetime - lifetime / 1000 * tenths)
+    }
+
+    /// The session ends: what it leaves clean is for others.
+    pub(super) fn release(&mut self) {
+        if !self.is_shareable() || self.state.was_reset() || self.handle.is_being_killed() {
+            let count = self.links.len() as u64;
+            self.worker.metrics.destroyed.of(Destroyed::NotClean).add(count);
+            return;
+        }
+        for mut link in std::mem::take(&mut self.links) {
+            if link.baseline.is_none() || link.is_stale() {
+                self.worker.metrics.destroyed.increment(Destroyed::Broken);
+                continue;
+            }
+            if self.sharing.insert_id_at == Some(link.server.id) {
+                link.view.insert_id = None;
+            }
+            self.sharing.pool.give(link);
+        }
+    }
+
+    /// A connection to `server` that another session has used, or the place for a new one; None: the session has to wait for
+    /// it.
+    pub(super) fn take_place(&mut self, server: ServerId) -> Option<Place> {
+        if let Some((granted, permit)) = self.sharing.granted.take()
+            && granted == server
+        {
+            return Some(Place::New(permit));
+        }
+        let with_schema = !self.state.schema().is_empty();
+        self.sharing.pool.take(server, with_schema, !self.sharing.takes_used())
+    }
+
+    /// Waits in line for a connection to `server`; false after `pool.wait_timeout`. Ends early when the client leaves.
+    pub(super) async fn wait_in_line(
+        &mut self,
+        server: ServerId,
+        hold: &mut Hold,
+        buffer: &mut Buffer,
+    ) -> Result<bool, CloseReason> {
+        let limit = self.worker.with_settings(|settings| settings.wait_timeout);
+        let deadline = *hold.line_deadline.get_or_insert_with(|| Instant::now() + limit);
+        let read_limit = buffer.len() + READ_AHEAD;
+        let (handle, pool) = (Arc::clone(&self.handle), Rc::clone(&self.sharing.pool));
+        let fresh = !self.sharing.takes_used();
+        self.worker.metrics.waits.increment();
+        let _held = Held::begin(&self.worker.metrics);
+        let mut line = pin!(pool.line_up(server, fresh));
+        let place = loop {
+            tokio::select! {
+                biased;
+                place = &mut line => break place,
+                summons = handle.summoned() => return Err(summons.into()),
+                read = self.client.fill(buffer), if buffer.len() < read_limit => match read {
+                    Ok(0) | Err(_) => return Err(CloseReason::ClientGone),
+                    // Pipelined commands; they are served in their turn.
+                    Ok(_) => {}
+                },
+                () = self.worker.shared.clock.sleep_until(deadline) => {
+                    self.worker.metrics.wait_timeouts.increment();
+                    return Ok(false);
+                }
+            }
+        };
+        match place {
+            Place::New(permit) => self.sharing.granted = Some((server, permit)),
+            Place::Used(link) => {
+                self.links.push(link);
+                self.publish_links();
+            }
+        }
+        Ok(true)
+    }
+
+    /// [`Session::take_link`] for commands that stay with one server: waits in line where that is needed.
+    pub(super) async fn take_link_in_line(
+        &mut self,
+        server: ServerId,
+        buffer: &mut Buffer,
+    ) -> Result<Box<Connection>, LinkError> {
+        let mut hold = Hold::default();
+        loop {
+            match self.take_link(server).await {
+                Err(LinkError::NoneFree) => match Box::pin(self.wait_in_line(server, &mut hold, buffer)).await {
+                    Ok(true) => {}
+                    Ok(false) => return Err(LinkError::Refused(no_connection(self.worker.shared.gates.limits()))),
+                    Err(reason) => return Err(LinkError::Ended(reason)),
+                },
+                taken => return taken,
+            }
+        }
+    }
+
+    /// Takes from a connection what its last session left. False: it cannot be used.
+    pub(super) async fn restore(&self, link: &mut Connection) -> bool {
+        let Some(baseline) = link.baseline.clone() else { return false };
+        let multi_statements = self.identity.capabilities.contains(Capabilities::MULTI_STATEMENTS);
+        let Some(prefixes) = restore(&self.state, &mut link.view, &baseline, multi_statements) else { return false };
+        for prefix in prefixes {
+            if link.apply(&prefix).await.is_err() {
+                return false;
+            }
+        }
+        link.statements.is_empty() || link.close_statements().await.is_ok()
+    }
+
+    /// Whether a statement asks for what went with the connection on which the one before it ran.
+    pub(super) fn asks_too_late(&mut self, statement: &Statement, sql: &[u8]) -> bool {
+        let asks = statement.access == Access::Previous || statement.effects.contains(Effects::ASKS_PREVIOUS);
+        if !asks || !self.sharing.is_on || !asks_about_last_statement(sql) {
+            return false;
+        }
+        self.sharing.wants_fresh = self.state.last().is_none();
+        self.sharing.answers_gone
+    }
+
+    /// The session was idle for longer than its wait_timeout: it ends as at the server, with an unasked error.
+    pub(super) async fn end_late(&mut self) -> CloseReason {
+        let err = ErrPacket::new(
+            ErrorCode::CLIENT_INTERACTION_TIMEOUT,
+            "The client was disconnected by the server because of inactivity. See wait_timeout and interactive_timeout for \
+             configuring this behavior.",
+        );
+        let bytes = self.local(SequenceId(0)).err(&err);
+        let _ = self.send(&bytes).await;
+        CloseReason::Idle
+    }
+}
+
+/// What a client is told when its question comes too late.
+pub(super) fn too_late() -> ErrPacket {
+    ErrPacket::new(
+        ErrorCode::NOT_SUPPORTED_YET,
+        "Rolecall cannot answer this any more: another session has used the connection since the statement that it is about. \
+         Ask right behind it, in one transaction with it, or use a listener with pooling: session",
+    )
+}
+
+/// What a client is told when no connection became free in time.
+pub(super) fn no_connection((limit, limit_of_user): (usize, usize)) -> ErrPacket {
+    let of_user = match limit_of_user {
+        0 => String::new(),
+        limit => format!(", pool.max_connections_per_user: {limit}"),
+    };
+    ErrPacket::new(
+        ErrorCode::NO_SERVER,
+        format!(
+            "Rolecall has no free connection to the server: all connections that may exist (pool.max_connections: \
+             {limit}{of_user}) were in use for pool.wait_timeout. Nothing was executed; a retry is safe"
+        ),
+    )
+}

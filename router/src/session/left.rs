@@ -1,0 +1,139 @@
+//! What a session leaves on a connection that another one takes.
+
+use super::diff::{CHARACTER_SET, COLLATION, put_assignment, put_names};
+use super::view::Variables;
+use super::{Prefix, SessionState, View};
+
+/// Takes from a connection what its last session set and `session` has not: back to `baseline`, as a login left it. What
+/// both have set is [`super::diff`]'s. `multi_statements`: as the login has it. The view becomes what the connection is once
+/// the commands were accepted.
+///
+/// None: that cannot be done, and the connection must not be used by this session.
+#[must_use]
+pub fn restore(
+    session: &SessionState,
+    view: &mut View,
+    baseline: &Variables,
+    multi_statements: bool,
+) -> Option<Vec<Prefix>> {
+    // Nothing takes a connection's schema away.
+    if view.client_tracks || (session.schema().is_empty() && !view.schema.is_empty()) {
+        return None;
+    }
+    let mut prefixes = Vec::new();
+    let left: Vec<_> = view.variables.keys().filter(|name| !session.variables().contains_key(*name)).cloned().collect();
+    let mut set = Vec::new();
+    let is_of_names =
+        |name: &[u8]| matches!(name, COLLATION | CHARACTER_SET | b"character_set_client" | b"character_set_results");
+    if left.iter().any(|name| is_of_names(name)) {
+        // Together: they depend on each other, and what the session has set of them is set behind this.
+        set.extend_from_slice(b"SET ");
+        put_names(&mut set, baseline.get(CHARACTER_SET)?, baseline.get(COLLATION)?);
+        for name in [b"character_set_client".as_slice(), b"character_set_results"] {
+            let value = baseline.get(name)?;
+            // NAMES has set it, with the collation that shows in results' columns; an assignment would take its default.
+            if Some(value) != baseline.get(CHARACTER_SET) {
+                set.push(b',');
+                put_assignment(&mut set, name, value);
+            }
+        }
+        view.variables.retain(|name, _| !is_of_names(name));
+    }
+    for name in left.iter().filter(|name| !is_of_names(name)) {
+        set.extend_from_slice(if set.is_empty() { b"SET " } else { b"," });
+        put_assignment(&mut set, name, baseline.get(name)?);
+        view.variables.remove(name);
+    }
+    if !set.is_empty() {
+        prefixes.push(Prefix::Set(set));
+    }
+    if session.multi_statements().is_none() && view.multi_statements.take().is_some_and(|on| on != multi_statements) {
+        prefixes.push(Prefix::SetOption(multi_statements));
+    }
+    Some(prefixes)
+}
+
+/// Whether a statement that asks about the one before may ask for more than LAST_INSERT_ID(), which moves with the session
+/// from connection to connection: rows, warnings, diagnostics stay where they arose.
+#[must_use]
+pub fn asks_about_last_statement(sql: &[u8]) -> bool {
+    const WORDS: [&[u8]; 8] = [
+        b"found_rows",
+        b"row_count",
+        b"warnings",
+        b"errors",
+        b"diagnostics",
+        b"warning_count",
+        b"error_count",
+        b"info",
+    ];
+    let has = |word: &[u8]| sql.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word));
+    WORDS.iter().any(|word| has(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use rolecall_protocol::StatusFlags;
+
+    use super::*;
+    use crate::sql::Lexing;
+
+    fn variables(pairs: &[(&str, &str)]) -> Variables {
+        pairs.iter().map(|(name, value)| (name.as_bytes().into(), value.as_bytes().into())).collect()
+    }
+
+    fn baseline() -> Variables {
+        variables(&[
+            ("character_set_client", "utf8mb4"),
+            ("character_set_connection", "utf8mb4"),
+            ("character_set_results", "utf8mb4"),
+            ("collation_connection", "utf8mb4_0900_ai_ci"),
+            ("sql_mode", "ANSI"),
+            ("time_zone", "SYSTEM"),
+        ])
+    }
+
+    fn restored(session: &SessionState, view: &mut View) -> Option<Vec<String>> {
+        let prefixes = restore(session, view, &baseline(), true)?;
+        let text = |prefix| match prefix {
+            Prefix::Set(sql) => String::from_utf8(sql).expect("ASCII"),
+            other => format!("{other:?}"),
+        };
+        Some(prefixes.into_iter().map(text).collect())
+    }
+
+    #[test]
+    fn c25_what_the_next_session_has_not_set_goes_back() {
+        let session = SessionState::new(b"a".to_vec(), Lexing::default(), StatusFlags::AUTOCOMMIT);
+        let session = session.in_context(b"a", &variables(&[("time_zone", "+05:00")]));
+        let left = variables(&[("sql_mode", ""), ("time_zone", "+01:00")]);
+        let mut view = View { schema: b"b".to_vec(), variables: left, ..View::default() };
+        assert_eq!(restored(&session, &mut view), Some(vec!["SET @@session.sql_mode='ANSI'".into()]));
+        assert_eq!(view.variables, variables(&[("time_zone", "+01:00")]), "the difference is left for diff");
+    }
+
+    #[test]
+    fn c7_character_sets_go_back_together() {
+        let session = SessionState::new(b"a".to_vec(), Lexing::default(), StatusFlags::AUTOCOMMIT);
+        let mut view = View { variables: variables(&[("character_set_results", "latin1")]), ..View::default() };
+        let set = "SET NAMES 'utf8mb4' COLLATE 'utf8mb4_0900_ai_ci'";
+        assert_eq!(restored(&session, &mut view), Some(vec![set.into()]));
+    }
+
+    #[test]
+    fn what_cannot_go_back_keeps_the_connection_from_being_used() {
+        let session = SessionState::new(Vec::new(), Lexing::default(), StatusFlags::AUTOCOMMIT);
+        let mut with_schema = View { schema: b"b".to_vec(), ..View::default() };
+        assert_eq!(restored(&session, &mut with_schema), None);
+        let mut unknown = View { variables: variables(&[("nobody_knows", "1")]), ..View::default() };
+        assert_eq!(restored(&session, &mut unknown), None);
+    }
+
+    #[test]
+    fn q16_only_the_insert_id_moves() {
+        assert!(!asks_about_last_statement(b"INSERT INTO t VALUES (LAST_INSERT_ID())"));
+        for sql in ["select Found_Rows()", "SHOW WARNINGS", "get diagnostics @n = number", "select @@error_count"] {
+            assert!(asks_about_last_statement(sql.as_bytes()), "{sql}");
+        }
+    }
+}

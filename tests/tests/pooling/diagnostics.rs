@@ -1,0 +1,63 @@
+//! Questions about a session's last statement, when another session has had the connection in between.
+
+use rolecall_tests::on_every_server;
+use rolecall_tests::raw::Client;
+
+use crate::pool::Pool;
+
+/// Not supported yet.
+const REFUSED: u16 = 1235;
+
+/// Two sessions on one connection; the first has run `statement`, then the second another one.
+fn after(pool: &Pool, statement: &str) -> (Client, Client) {
+    let (mut first, mut second) = (pool.login(), pool.login());
+    first.query(statement);
+    second.run("select * from t");
+    (first, second)
+}
+
+on_every_server! {
+    /// C15: LAST_INSERT_ID() goes with its session.
+    fn c15_the_insert_id_is_ones_own(stage) {
+        let pool = Pool::new(stage, "pool_id", "max_connections: 1");
+        pool.server().run("create table pool_id.auto (id int primary key auto_increment, a int)");
+        let mut sessions = pool.logins(3);
+        let mut expected = [0, 0, 0];
+        for round in 0..4 {
+            for (at, session) in sessions.iter_mut().enumerate() {
+                if (round + at) % 2 == 0 {
+                    expected[at] = session.run("insert into auto (a) values (1), (2)").ok().expect("an OK").last_insert_id;
+                }
+            }
+            for (session, expected) in sessions.iter_mut().zip(expected) {
+                assert_eq!(session.run("select last_insert_id()").value(), expected.to_string());
+                session.run("insert into auto (a) values (last_insert_id())");
+                let a = session.run("select a from auto order by id desc limit 1").value();
+                assert_eq!(a, expected.to_string());
+                session.run(&format!("set last_insert_id = {expected}"));
+                session.reset_connection().expect_ok("set last_insert_id pins");
+                session.run("select 1");
+            }
+            expected = [0, 0, 0];
+        }
+        pool.proxy.expect_no_panic();
+    }
+
+    /// Q16: never another session's answer.
+    fn q16_who_asks_too_late_is_told_so(stage) {
+        let pool = Pool::new(stage, "pool_asks", "max_connections: 1");
+        let questions =
+            ["select row_count()", "select found_rows()", "show warnings", "select @@error_count", "get diagnostics @n = number"];
+        for statement in ["update t set a = 9", "select * from t limit 2", "select 'a' + 1", "select nothing from nowhere"] {
+            for question in questions {
+                let (mut first, mut second) = after(&pool, statement);
+                assert_eq!(first.query(question).code(), REFUSED, "{statement}: {question}");
+                // The next statement has answers again.
+                first.run("update t set a = a + 1 where id = 1");
+                assert_eq!(first.run("select row_count()").value(), "1");
+                first.quit();
+                second.quit();
+            }
+        }
+    }
+}
