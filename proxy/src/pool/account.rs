@@ -285,7 +285,7 @@ impl AccountPool {
             // Nobody waits for it: its session closes it.
             let idle = |shelf: &mut Shelf| (0..shelf.owners.len()).find_map(|_| shelf.idle_owner(server, before, 1));
             while let Some(owner) = self.with(server, idle) {
-                owner.ask(server);
+                owner.ask_to_close(server);
             }
         }
         for shelf in self.shelves.borrow_mut().values_mut() {

@@ -19,6 +19,8 @@ pub struct Spot {
     until: Cell<u64>,
     wanted: Cell<Option<ServerId>>,
     is_late: Cell<bool>,
+    /// Nobody waits for what is wanted: it has been idle for too long.
+    is_to_close: Cell<bool>,
     /// The servers of which it stands in line as an owner.
     pub(super) listed: RefCell<Vec<ServerId>>,
     servers: RefCell<Vec<ServerId>>,
@@ -35,6 +37,7 @@ impl Spot {
             until: Cell::new(u64::MAX),
             wanted: Cell::new(None),
             is_late: Cell::new(false),
+            is_to_close: Cell::new(false),
             listed: RefCell::default(),
             servers: RefCell::default(),
         }
@@ -73,6 +76,17 @@ impl Spot {
     pub(super) fn parked_since(&self, server: ServerId) -> Option<u64> {
         let has = self.is_open.get() && self.wanted.get().is_none() && self.servers.borrow().contains(&server);
         has.then(|| self.since.get())
+    }
+
+    /// Whether what is wanted has only been idle for too long. It is told once.
+    #[must_use]
+    pub fn is_to_close(&self) -> bool {
+        self.is_to_close.take()
+    }
+
+    pub(super) fn ask_to_close(&self, server: ServerId) {
+        self.is_to_close.set(true);
+        self.ask(server);
     }
 
     pub(super) fn ask(&self, server: ServerId) {

@@ -176,6 +176,7 @@ impl Session {
 
     /// Another session wants the connection to `server`: what only the connection can tell is saved, then it goes.
     pub(super) async fn hand_over(&mut self, server: ServerId) {
+        let is_to_close = self.sharing.spot.is_to_close();
         let Some(at) = self.links.iter().position(|link| link.server.id == server) else { return };
         if self.handle.is_being_killed() {
             // A KILL that is still on its way must not hit the next owner (trap H4).
@@ -192,12 +193,11 @@ impl Session {
             return;
         }
         self.sharing.answers_gone |= self.state.last() == Some(server);
-        // Asked because it has been idle for long, where nobody waits.
-        if link.is_old() || self.sharing.pool.is_wanted(server) {
+        if is_to_close && !self.sharing.pool.is_wanted(server) {
+            link.transport.close().await;
+        } else {
             self.worker.metrics.handovers.increment();
             self.sharing.pool.give(link);
-        } else {
-            link.transport.close().await;
         }
     }
 
@@ -221,6 +221,9 @@ impl Session {
 
     /// The session ends: what it leaves clean is for others.
     pub(super) fn release(&mut self) {
+        if !self.sharing.by_listener {
+            return;
+        }
         if !self.is_shareable() || self.state.was_reset() || self.handle.is_being_killed() {
             let count = self.links.len() as u64;
             self.worker.metrics.destroyed.of(Destroyed::NotClean).add(count);
