@@ -23,7 +23,7 @@ const SHOWN_BY_DEFAULT: [&[u8]; 6] = [
 
 /// Variables whose value is consumed by the next statement, is not settable, or belongs to one server only: they never
 /// become part of a difference between sessions. A report of one that is not [`is_harmless`] pins.
-const NEVER_REPLAYED: [&[u8]; 21] = [
+const NEVER_REPLAYED: [&[u8]; 19] = [
     b"gtid_next",
     b"identity",
     b"insert_id",
@@ -43,8 +43,6 @@ const NEVER_REPLAYED: [&[u8]; 21] = [
     b"rand_seed2",
     b"sql_log_bin",
     b"timestamp",
-    b"tx_read_only",
-    b"tx_isolation",
 ];
 
 /// The statement that makes a server report what the proxy must know; sent once per connection.
@@ -73,8 +71,8 @@ pub fn is_replayed(name: &[u8]) -> bool {
 /// Whether a report of this unreplayed variable says nothing that the session could miss elsewhere.
 #[must_use]
 pub fn is_harmless(name: &[u8]) -> bool {
-    // Twins of replayed variables, and facts about the last statement.
-    matches!(name, b"tx_read_only" | b"tx_isolation" | b"last_gtid" | b"last_insert_id" | b"identity")
+    // Facts about the last statement.
+    matches!(name, b"last_gtid" | b"last_insert_id" | b"identity")
 }
 
 /// What one client is shown of session-state changes: what this server would have sent it.
