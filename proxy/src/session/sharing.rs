@@ -38,7 +38,7 @@ pub(super) struct Sharing {
     insert_id_at: Option<ServerId>,
     /// The connection on which the last statement ran has been handed over: nobody can ask there any more.
     answers_gone: bool,
-    /// The next statement asks about one before it that never was: nothing of another session's must answer.
+    /// The statement asks about the one before it.
     wants_fresh: bool,
     /// A place for a new connection, for which the session stood in line.
     granted: Option<(ServerId, Permit)>,
@@ -249,6 +249,10 @@ impl Session {
         {
             return Some(Place::New(permit));
         }
+        if self.sharing.insert_id_at == Some(server) {
+            // It went with the connection that knew it.
+            self.sharing.insert_id_at = None;
+        }
         let with_schema = !self.state.schema().is_empty();
         self.sharing.pool.take(server, with_schema, !self.sharing.takes_used())
     }
@@ -328,11 +332,13 @@ impl Session {
 
     /// Whether a statement asks for what went with the connection on which the one before it ran.
     pub(super) fn asks_too_late(&mut self, statement: &Statement, sql: &[u8]) -> bool {
+        self.sharing.wants_fresh = false;
         let asks = statement.access == Access::Previous || statement.effects.contains(Effects::ASKS_PREVIOUS);
         if !asks || !self.sharing.is_on || !asks_about_last_statement(sql) {
             return false;
         }
-        self.sharing.wants_fresh = self.state.last().is_none();
+        // Where the session's own connection is gone, or never was, nothing of another session's must answer.
+        self.sharing.wants_fresh = true;
         self.sharing.answers_gone
     }
 

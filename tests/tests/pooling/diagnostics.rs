@@ -43,6 +43,27 @@ on_every_server! {
         pool.proxy.expect_no_panic();
     }
 
+    /// Q16, C15: a connection that broke takes the answers with it; those of the next one are another session's.
+    fn q16_a_lost_connection_is_not_replaced_by_anothers_answers(stage) {
+        let pool = Pool::new(stage, "pool_gone", "max_connections: 2");
+        pool.server().run("create table pool_gone.auto (id int primary key auto_increment, a int)");
+        for (question, own) in [("show warnings", ""), ("select last_insert_id()", "0")] {
+            let (mut first, mut second) = (pool.login(), pool.login());
+            second.run("begin");
+            first.run("insert into auto (a) values (1)");
+            let mine = pool.connections().into_iter().max().expect("two");
+            second.run("insert into auto (a) values (2)");
+            second.run("commit");
+            second.query("select nothing from nowhere");
+            second.quit();
+            pool.kill(mine);
+            let reply = first.query(question);
+            let found = reply.rows().first().and_then(|row| row.first().cloned().flatten()).unwrap_or_default();
+            assert_eq!(found, own, "{question}");
+            first.quit();
+        }
+    }
+
     /// Q16: never another session's answer.
     fn q16_who_asks_too_late_is_told_so(stage) {
         let pool = Pool::new(stage, "pool_asks", "max_connections: 1");
