@@ -6,7 +6,7 @@
 //! task alone ever touches a connection.
 //!
 //! Where a connection comes from, in this order: the session's own; one that an ended session left; one whose owner has been
-//! idle for [`SHARED_AFTER`]; a new one, below the server's limit; the one that has been parked longest; else the session
+//! idle for 20 ms; a new one, below the server's limit; the one that has been parked longest; else the session
 //! waits in line ([`AccountPool::line_up`]).
 
 mod account;
