@@ -20,20 +20,32 @@ pub enum Stream {
     Tcp(TcpStream),
     /// A unix socket.
     Unix(UnixStream),
-    /// On its way from one worker to another: it cannot be used until it is registered there.
-    Moving(Moving),
+    /// On its way from one worker to another: it cannot be used until it is registered there. None: the runtime failed to let
+    /// it go, or to take it.
+    Moving(Option<UnregisteredSocket>),
 }
 
-/// A socket that is registered with nobody's runtime.
-#[derive(Debug, Default)]
-pub enum Moving {
+/// A socket that is registered with nobody's runtime, and set to non-blocking: one that was just accepted, or is on its way
+/// from one worker to another.
+#[derive(Debug)]
+pub enum UnregisteredSocket {
     /// TCP.
     Tcp(std::net::TcpStream),
     /// A unix socket.
     Unix(std::os::unix::net::UnixStream),
-    /// It is gone: the runtime failed to let it go, or to take it.
-    #[default]
-    Gone,
+}
+
+impl UnregisteredSocket {
+    /// Takes it into this thread's runtime.
+    ///
+    /// # Errors
+    /// The operating system's; the socket is gone then.
+    pub fn register(self) -> io::Result<Stream> {
+        match self {
+            Self::Tcp(socket) => TcpStream::from_std(socket).map(Stream::Tcp),
+            Self::Unix(socket) => UnixStream::from_std(socket).map(Stream::Unix),
+        }
+    }
 }
 
 fn not_here<T>() -> io::Result<T> {
@@ -87,10 +99,10 @@ impl Stream {
     /// # Errors
     /// The operating system's; the socket is gone then.
     pub fn unregister(&mut self) -> io::Result<()> {
-        *self = Self::Moving(match std::mem::replace(self, Self::Moving(Moving::Gone)) {
-            Self::Tcp(stream) => Moving::Tcp(stream.into_std()?),
-            Self::Unix(stream) => Moving::Unix(stream.into_std()?),
-            Self::Moving(moving) => moving,
+        *self = Self::Moving(match std::mem::replace(self, Self::Moving(None)) {
+            Self::Tcp(stream) => Some(UnregisteredSocket::Tcp(stream.into_std()?)),
+            Self::Unix(stream) => Some(UnregisteredSocket::Unix(stream.into_std()?)),
+            Self::Moving(socket) => socket,
         });
         Ok(())
     }
@@ -100,9 +112,8 @@ impl Stream {
     /// # Errors
     /// The operating system's; the socket is gone then.
     pub fn register(&mut self) -> io::Result<()> {
-        *self = match std::mem::replace(self, Self::Moving(Moving::Gone)) {
-            Self::Moving(Moving::Tcp(socket)) => TcpStream::from_std(socket).map(Self::Tcp)?,
-            Self::Moving(Moving::Unix(socket)) => UnixStream::from_std(socket).map(Self::Unix)?,
+        *self = match std::mem::replace(self, Self::Moving(None)) {
+            Self::Moving(Some(socket)) => socket.register()?,
             other => other,
         };
         Ok(())

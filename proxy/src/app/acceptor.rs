@@ -20,9 +20,10 @@ use tokio::net::{TcpListener, UnixListener};
 
 use crate::config::{ClientTlsMode, Config, Listener, ListenerMode, Pooling, ReadConsistency};
 use crate::metrics::ProcessMetrics;
+use crate::net::UnregisteredSocket;
 use crate::shared::{ClientTls, ListenerProfile, Shared};
 use crate::tls;
-use crate::worker::{AcceptedSocket, Assignment, WorkerHandle};
+use crate::worker::{Assignment, WorkerHandle};
 
 /// After accept fails for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -170,22 +171,22 @@ impl Acceptor {
         }
     }
 
-    async fn next(&self) -> io::Result<(AcceptedSocket, Option<IpAddr>)> {
+    async fn next(&self) -> io::Result<(UnregisteredSocket, Option<IpAddr>)> {
         match &self.socket {
             Socket::Tcp(listener) => {
                 let (socket, peer) = listener.accept().await?;
-                Ok((AcceptedSocket::Tcp(socket.into_std()?), Some(peer.ip().to_canonical())))
+                Ok((UnregisteredSocket::Tcp(socket.into_std()?), Some(peer.ip().to_canonical())))
             }
             Socket::Unix(listener, _) => {
                 let (socket, _) = listener.accept().await?;
-                Ok((AcceptedSocket::Unix(socket.into_std()?), None))
+                Ok((UnregisteredSocket::Unix(socket.into_std()?), None))
             }
         }
     }
 
     fn hand_over(
         &self,
-        socket: AcceptedSocket,
+        socket: UnregisteredSocket,
         peer: Option<IpAddr>,
         workers: &[WorkerHandle],
         shared: &Shared,
@@ -208,7 +209,7 @@ impl Acceptor {
 }
 
 /// Error 1040, without waiting: a client that does not take it at once does not get it.
-fn refuse(mut socket: AcceptedSocket) {
+fn refuse(mut socket: UnregisteredSocket) {
     use std::io::Write as _;
     let err = ErrPacket { sql_state: None, ..ErrPacket::new(ErrorCode::CON_COUNT_ERROR, "Too many connections") };
     let mut payload = Vec::new();
@@ -216,7 +217,7 @@ fn refuse(mut socket: AcceptedSocket) {
     let mut bytes = Vec::new();
     put_packet(&mut bytes, &mut SequenceId(0), &payload);
     let _ = match &mut socket {
-        AcceptedSocket::Tcp(socket) => socket.write(&bytes),
-        AcceptedSocket::Unix(socket) => socket.write(&bytes),
+        UnregisteredSocket::Tcp(socket) => socket.write(&bytes),
+        UnregisteredSocket::Unix(socket) => socket.write(&bytes),
     };
 }

@@ -7,7 +7,9 @@ use rolecall_protocol::response::text;
 use rolecall_protocol::response::{ErrPacket, OkPacket};
 use rolecall_protocol::statement::{PrepareOk, put_query};
 use rolecall_protocol::wire::Reader;
-use rolecall_router::session::{COLLATION_QUESTION, Prefix, is_replayed, names};
+use rolecall_router::session::{
+    BASELINE_QUESTION, COLLATION_QUESTION, INSERT_ID_QUESTION, Prefix, found_rows_of_a_login, is_replayed, names,
+};
 use rolecall_router::sql::Flavour;
 
 use std::sync::Arc;
@@ -81,17 +83,12 @@ impl Connection {
     /// # Errors
     /// [`QueryError`].
     pub async fn learn_baseline(&mut self, flavour: Flavour) -> Result<(), QueryError> {
-        let result = self.query(b"SHOW SESSION VARIABLES").await?;
+        let result = self.query(BASELINE_QUESTION.as_bytes()).await?;
         let pairs = result.rows.into_iter().filter_map(|row| match <[_; 2]>::try_from(row) {
             Ok([Some(name), value]) => Some((name.into(), value.unwrap_or_default().into())),
             _ => None,
         });
-        // What FOUND_ROWS() says on a connection that has run nothing: nothing else takes it back.
-        let as_before = match flavour {
-            Flavour::Mysql => "SELECT 1 FROM DUAL WHERE FALSE",
-            Flavour::Mariadb => "SELECT 1",
-        };
-        self.query(as_before.as_bytes()).await?;
+        self.query(found_rows_of_a_login(flavour).as_bytes()).await?;
         let is_settable = |(name, _): &(Box<[u8]>, _)| is_replayed(name);
         self.baseline = Some(Arc::new(pairs.filter(is_settable).collect()));
         Ok(())
@@ -102,7 +99,7 @@ impl Connection {
     /// # Errors
     /// [`QueryError`].
     pub async fn last_insert_id(&mut self) -> Result<u64, QueryError> {
-        let result = self.query(b"SELECT LAST_INSERT_ID()").await?;
+        let result = self.query(INSERT_ID_QUESTION.as_bytes()).await?;
         let digits = result.rows.first().and_then(|row| row.first()?.as_deref());
         let number = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
         number.ok_or_else(|| ProtocolError::malformed("LAST_INSERT_ID()").into())

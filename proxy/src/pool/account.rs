@@ -186,7 +186,7 @@ impl AccountPool {
     /// Waits in line for a connection to `server`, or for the place for a new one. Cancel safe: who leaves gives back what it
     /// was given.
     pub async fn line_up(&self, server: ServerId, fresh: bool) -> Place {
-        let gate = self.gates.of(server);
+        let gate = self.with(server, |shelf| Arc::clone(&shelf.gate));
         let line = Line::enter(self, server, fresh);
         if fresh || !self.ask_an_owner(server) {
             line.waiter.may_open.set(true);
@@ -236,27 +236,21 @@ impl AccountPool {
             return;
         }
         link.leave_session();
-        let mut rest = Some(link);
         self.with(server, |shelf| {
             // Who waits at the gate has waited longest: first come, first served over all workers.
-            if shelf.gate.is_wanted()
-                && let Some(link) = rest.take()
-            {
+            if shelf.gate.is_wanted() {
                 shelf.gate.send(&self.identity, link);
-                shelf.let_open();
+                return shelf.let_open();
             }
-            while let Some(waiter) = if rest.is_some() { shelf.line.pop_front() } else { None } {
+            while let Some(waiter) = shelf.line.pop_front() {
                 if let Some(waiter) = waiter.upgrade()
                     && waiter.given.borrow().is_none()
                 {
-                    *waiter.given.borrow_mut() = rest.take();
-                    waiter.wake();
-                    return;
+                    *waiter.given.borrow_mut() = Some(link);
+                    return waiter.wake();
                 }
             }
-            if let Some(link) = rest.take() {
-                shelf.free.push_back((link, monotonic::nanoseconds()));
-            }
+            shelf.free.push_back((link, monotonic::nanoseconds()));
         });
     }
 

@@ -7,8 +7,8 @@ use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
 use rolecall_router::consistency::{Admission, Consistency, Requirement};
 use rolecall_router::decide::{Action, DecisionInput, Mode, ReadsOnPrimary, decide};
-use rolecall_router::session::{diff, tracker_setup};
-use rolecall_router::sql::{Access, Effects};
+use rolecall_router::session::{diff, set_insert_id, tracker_setup};
+use rolecall_router::sql::Access;
 use rolecall_router::topology::{Primary, ServerId};
 use tokio::time::Instant;
 
@@ -126,8 +126,7 @@ impl Session {
 
     fn decided(&mut self, job: &Job, level: Consistency) -> Result<Route, Absence> {
         let Self { worker, reads, state, mode, .. } = self;
-        let asks_previous =
-            job.statement.access == Access::Previous || job.statement.effects.contains(Effects::ASKS_PREVIOUS);
+        let asks_previous = job.statement.asks_previous();
         worker.with_topology(|topology| {
             let decision = worker.with_board(|board| {
                 reads.settle(level, topology, board);
@@ -416,7 +415,7 @@ impl Session {
             link.is_tracked = true;
         }
         if let Some(id) = self.sharing.insert_id_for(link) {
-            link.query(format!("SET last_insert_id={id}").as_bytes()).await?;
+            link.query(set_insert_id(id).as_bytes()).await?;
             link.view.insert_id = Some(id);
         }
         if link.view.revision == self.state.revision() {

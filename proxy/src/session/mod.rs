@@ -97,7 +97,9 @@ impl Session {
         let state = SessionState::new(identity.schema.clone(), lexing, status);
         let pool = worker.pool.account(&identity, &worker.shared.gates);
         let spot = Rc::new(Spot::new(Arc::clone(&handle)));
-        pool.enlist(&spot);
+        if profile.shares {
+            pool.enlist(&spot);
+        }
         let links = placed(connection, &pool);
         let session = Self {
             worker,

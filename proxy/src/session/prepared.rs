@@ -11,7 +11,7 @@ use rolecall_protocol::statement::{
     ExecuteRequest, LongDataRequest, StatementId, read_statement_id, rewrite_statement_id,
 };
 use rolecall_router::session::{Pins, Variables, View, diff, restore};
-use rolecall_router::sql::{Access, Effects, Flavour, Hint, NamedCollation, OwnVariable, Statement, names_collation};
+use rolecall_router::sql::{Effects, Flavour, Hint, NamedCollation, OwnVariable, Statement, names_collation};
 use rolecall_router::topology::ServerId;
 
 use super::dispatch::Job;
@@ -205,17 +205,10 @@ impl Session {
         taken: usize,
     ) -> Result<(), CloseReason> {
         match self.execute_job(command, &buffer.filled()[HEADER_LENGTH..taken], true) {
-            Ok(job) if self.execution_asks_too_late(&job) => self.send_error(&too_late()).await,
+            Ok(job) if self.asks_too_late(&job.statement) => self.send_error(&too_late()).await,
             Ok(job) => self.run(buffer, taken, job).await,
             Err(err) => self.send_error(&err).await,
         }
-    }
-
-    fn execution_asks_too_late(&mut self, job: &Job) -> bool {
-        // Copied: this is rare.
-        let asks = job.statement.access == Access::Previous || job.statement.effects.contains(Effects::ASKS_PREVIOUS);
-        let sql = if asks { self.prepared.text(job.statement_id).map(<[u8]>::to_vec) } else { None };
-        sql.is_some_and(|sql| self.asks_too_late(&job.statement, &sql))
     }
 
     /// The job of executing a statement. `whole`: the payload is all there.

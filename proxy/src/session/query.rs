@@ -75,7 +75,7 @@ impl Session {
             let name = name.to_vec();
             return self.set_names(buffer, taken, statement, &name, is_alone).await;
         }
-        if self.asks_too_late(&statement, sql) {
+        if self.asks_too_late(&statement) {
             return self.send_error(&too_late()).await;
         }
         if let Some(variables) = self.would_borrow(sql, &statement) {

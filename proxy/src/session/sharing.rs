@@ -8,8 +8,8 @@ use rolecall_protocol::Capabilities;
 use rolecall_protocol::SequenceId;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
-use rolecall_router::session::{CHARACTER_SETS_QUESTION, asks_about_last_statement, restore};
-use rolecall_router::sql::{Access, Effects, Statement};
+use rolecall_router::session::{CHARACTER_SETS_QUESTION, restore, wait_timeout};
+use rolecall_router::sql::{Access, Statement};
 use rolecall_router::topology::ServerId;
 use tokio::time::Instant;
 
@@ -64,7 +64,9 @@ impl Sharing {
 
     /// Another user has logged in on the same connection.
     pub fn start_over(&mut self, pool: Rc<AccountPool>) {
-        pool.enlist(&self.spot);
+        if self.by_listener {
+            pool.enlist(&self.spot);
+        }
         *self = Self::new(self.by_listener, pool, Rc::clone(&self.spot));
     }
 
@@ -163,13 +165,10 @@ impl Session {
     fn idle_limit(&mut self) -> u64 {
         let revision = self.state.revision();
         if self.sharing.idle_limit.0 != revision {
-            let name = b"wait_timeout".as_slice();
-            let baseline = self.links.iter().find_map(|link| link.baseline.as_ref()?.get(name));
-            let seconds = self.state.variables().get(name).or(baseline);
-            let seconds = seconds.and_then(|text| std::str::from_utf8(text).ok()?.parse::<u64>().ok());
+            let baseline = self.links.iter().find_map(|link| link.baseline.as_deref());
             // Without a connection nothing is known yet, and nothing has run.
-            let Some(seconds) = seconds else { return u64::MAX };
-            self.sharing.idle_limit = (revision, seconds.saturating_mul(1_000_000_000));
+            let Some(limit) = wait_timeout(&self.state, baseline) else { return u64::MAX };
+            self.sharing.idle_limit = (revision, u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
         }
         self.sharing.idle_limit.1
     }
@@ -331,15 +330,10 @@ impl Session {
     }
 
     /// Whether a statement asks for what went with the connection on which the one before it ran.
-    pub(super) fn asks_too_late(&mut self, statement: &Statement, sql: &[u8]) -> bool {
-        self.sharing.wants_fresh = false;
-        let asks = statement.access == Access::Previous || statement.effects.contains(Effects::ASKS_PREVIOUS);
-        if !asks || !self.sharing.is_on || !asks_about_last_statement(sql) {
-            return false;
-        }
+    pub(super) fn asks_too_late(&mut self, statement: &Statement) -> bool {
         // Where the session's own connection is gone, or never was, nothing of another session's must answer.
-        self.sharing.wants_fresh = true;
-        self.sharing.answers_gone
+        self.sharing.wants_fresh = statement.asks_previous();
+        self.sharing.wants_fresh && self.sharing.answers_gone
     }
 
     /// The session was idle for longer than its wait_timeout: it ends as at the server, with an unasked error.

@@ -20,7 +20,7 @@ use crate::shared::{Settings, Shared};
 
 use snapshot::Snapshot;
 
-pub use serve::{AcceptedSocket, Assignment, WorkerHandle, spawn};
+pub use serve::{Assignment, WorkerHandle, spawn};
 
 /// What a worker's sessions share.
 #[derive(Debug)]

@@ -22,7 +22,7 @@ use crate::buffer::Buffer;
 use crate::client::{Authenticated, LoginEnd, log_in, refuse};
 use crate::exchange::Exchange;
 use crate::metrics::{LoginOutcome, WorkerMetrics};
-use crate::net::Stream;
+use crate::net::UnregisteredSocket;
 use crate::registry::{Leave, Listed};
 use crate::session::Session;
 use crate::shared::{ListenerProfile, Phase, Shared};
@@ -39,31 +39,13 @@ const LAST_KILLS: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Assignment {
     /// The socket.
-    pub socket: AcceptedSocket,
+    pub socket: UnregisteredSocket,
     /// The client's address; None for a unix socket.
     pub peer: Option<IpAddr>,
     /// What the listener prescribes.
     pub profile: Arc<ListenerProfile>,
     /// Its place among connections that have not logged in.
     pub admitted: Admitted,
-}
-
-/// A socket that was accepted and set to non-blocking.
-#[derive(Debug)]
-pub enum AcceptedSocket {
-    /// TCP.
-    Tcp(std::net::TcpStream),
-    /// A unix socket.
-    Unix(std::os::unix::net::UnixStream),
-}
-
-impl AcceptedSocket {
-    fn register(self) -> io::Result<Stream> {
-        match self {
-            Self::Tcp(socket) => tokio::net::TcpStream::from_std(socket).map(Stream::Tcp),
-            Self::Unix(socket) => tokio::net::UnixStream::from_std(socket).map(Stream::Unix),
-        }
-    }
 }
 
 /// How the acceptor reaches a worker.

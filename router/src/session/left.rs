@@ -1,8 +1,11 @@
 //! What a session leaves on a connection that another one takes.
 
+use std::time::Duration;
+
 use super::diff::{CHARACTER_SET, COLLATION, put_assignment, put_names};
 use super::view::Variables;
 use super::{Prefix, SessionState, View};
+use crate::sql::Flavour;
 
 /// Takes from a connection what its last session set and `session` has not: back to `baseline`, as a login left it. What
 /// both have set is [`super::diff`]'s. `multi_statements`: as the login has it. The view becomes what the connection is once
@@ -53,22 +56,34 @@ pub fn restore(
     Some(prefixes)
 }
 
-/// Whether a statement that asks about the one before may ask for more than LAST_INSERT_ID(), which moves with the session
-/// from connection to connection: rows, warnings, diagnostics stay where they arose.
+/// Asks for the baseline of [`restore`], right behind a login: two columns, names and values.
+pub const BASELINE_QUESTION: &str = "SHOW SESSION VARIABLES";
+
+/// What makes FOUND_ROWS() behind [`BASELINE_QUESTION`] what it is on a connection that has run nothing: nothing else takes it
+/// back.
 #[must_use]
-pub fn asks_about_last_statement(sql: &[u8]) -> bool {
-    const WORDS: [&[u8]; 8] = [
-        b"found_rows",
-        b"row_count",
-        b"warnings",
-        b"errors",
-        b"diagnostics",
-        b"warning_count",
-        b"error_count",
-        b"info",
-    ];
-    let has = |word: &[u8]| sql.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word));
-    WORDS.iter().any(|word| has(word))
+pub const fn found_rows_of_a_login(flavour: Flavour) -> &'static str {
+    match flavour {
+        Flavour::Mysql => "SELECT 1 FROM DUAL WHERE FALSE",
+        Flavour::Mariadb => "SELECT 1",
+    }
+}
+
+/// Asks for what goes with a session from connection to connection: one number.
+pub const INSERT_ID_QUESTION: &str = "SELECT LAST_INSERT_ID()";
+
+/// Sets it.
+#[must_use]
+pub fn set_insert_id(id: u64) -> String {
+    format!("SET last_insert_id={id}")
+}
+
+/// How long a session may be idle: its own word, else the login's. None where neither is known.
+#[must_use]
+pub fn wait_timeout(session: &SessionState, baseline: Option<&Variables>) -> Option<Duration> {
+    let name = b"wait_timeout".as_slice();
+    let value = session.variables().get(name).or_else(|| baseline?.get(name))?;
+    std::str::from_utf8(value).ok()?.parse().ok().map(Duration::from_secs)
 }
 
 #[cfg(test)]
@@ -130,10 +145,12 @@ mod tests {
     }
 
     #[test]
-    fn q16_only_the_insert_id_moves() {
-        assert!(!asks_about_last_statement(b"INSERT INTO t VALUES (LAST_INSERT_ID())"));
-        for sql in ["select Found_Rows()", "SHOW WARNINGS", "get diagnostics @n = number", "select @@error_count"] {
-            assert!(asks_about_last_statement(sql.as_bytes()), "{sql}");
-        }
+    fn c20_the_sessions_own_wait_timeout_comes_first() {
+        let session = SessionState::new(Vec::new(), Lexing::default(), StatusFlags::AUTOCOMMIT);
+        let login = variables(&[("wait_timeout", "28800")]);
+        assert_eq!(wait_timeout(&session, None), None);
+        assert_eq!(wait_timeout(&session, Some(&login)), Some(Duration::from_secs(28_800)));
+        let session = session.in_context(b"", &variables(&[("wait_timeout", "2")]));
+        assert_eq!(wait_timeout(&session, Some(&login)), Some(Duration::from_secs(2)));
     }
 }

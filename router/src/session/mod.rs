@@ -15,7 +15,7 @@ mod view;
 
 pub use borrowed::BorrowedVariables;
 pub use diff::{COLLATION_QUESTION, Prefix, collation_by_id, diff, names};
-pub use left::{asks_about_last_statement, restore};
+pub use left::{BASELINE_QUESTION, INSERT_ID_QUESTION, found_rows_of_a_login, restore, set_insert_id, wait_timeout};
 pub use pins::{Pin, Pins};
 pub use state::{CHARACTER_SETS_QUESTION, Observed, SessionState};
 pub use tracking::{ClientTracking, is_replayed, tracker_setup};

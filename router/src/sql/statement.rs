@@ -180,6 +180,13 @@ impl Statement {
         Self { access: Access::Primary, ..self }
     }
 
+    /// Whether it asks for what the statement before it left on its connection: rows, warnings, diagnostics. LAST_INSERT_ID()
+    /// is the session's, and not meant.
+    #[must_use]
+    pub fn asks_previous(&self) -> bool {
+        self.access == Access::Previous || self.effects.contains(Effects::ASKS_PREVIOUS)
+    }
+
     /// The same SET, whose text tells the collation: it need not pin. Where more is set and a part is refused, nobody
     /// tells what the others have done, and the session stays where it ran: at the primary.
     #[must_use]

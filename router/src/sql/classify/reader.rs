@@ -209,7 +209,6 @@ impl<'a> Reader<'a> {
 
     /// The primary's connection has it: reads on replicas in between do not change it (trap C15).
     fn last_insert_id(&mut self) {
-        self.verdict.effects |= Effects::ASKS_PREVIOUS;
         self.verdict.raise(Access::Primary, "asks for the last insert id");
     }
 
