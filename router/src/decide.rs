@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::balance::least_outstanding;
+use crate::balance::least_busy;
 use crate::consistency::{Admission, Board, Requirement};
 use crate::session::{Pins, SessionState};
 use crate::sql::{Access, Effects, Hint, Statement, Verb};
@@ -137,7 +137,7 @@ fn read(input: &DecisionInput<'_>, why: &'static str) -> Decision {
         .iter()
         .filter(|server| server.role == Role::Replica || (always && server.role == Role::Primary));
     if input.requirement == Requirement::Anything {
-        if let Some(server) = least_outstanding(readers, input.rotation, input.favourite) {
+        if let Some(server) = least_busy(readers, input.rotation, input.favourite) {
             return forward(server.id, why);
         }
     } else if let Some(decision) = demanding_read(input, readers, why) {
@@ -163,7 +163,7 @@ fn demanding_read<'a>(
         _ => input.requirement.at_replica(server.id, input.board.of(server.id)),
     };
     let admitted = readers.clone().filter(|server| judge(server) == Admission::Admit);
-    if let Some(server) = least_outstanding(admitted, input.rotation, input.favourite) {
+    if let Some(server) = least_busy(admitted, input.rotation, input.favourite) {
         return Some(forward(server.id, why));
     }
     // The nearest one: the fewest transactions are missing there.
@@ -173,8 +173,10 @@ fn demanding_read<'a>(
         }
         Admission::Admit | Admission::Ask | Admission::Refuse => None,
     };
-    let waiting = readers.clone().filter_map(|server| missing(server).map(|missing| (missing, server.id)));
-    if let Some((_, server)) = waiting.min() {
+    let waiting = readers
+        .clone()
+        .filter_map(|server| missing(server).map(|missing| (server.weight == 0, missing, !server.is_near, server.id)));
+    if let Some((.., server)) = waiting.min() {
         return Some(Decision {
             action: Action::After(server),
             why: "the replica that is nearest to what the session needs",
@@ -202,7 +204,7 @@ fn or_else_replica(input: &DecisionInput<'_>, decision: Decision) -> Decision {
     let instead = if shows_data {
         demanding_read(input, replicas(input.topology), "no primary; a replica has what the session has seen")
     } else {
-        least_outstanding(replicas(input.topology), input.rotation, input.favourite)
+        least_busy(replicas(input.topology), input.rotation, input.favourite)
             .map(|server| forward(server.id, "no primary; a replica can answer this"))
     };
     instead.unwrap_or(decision)
@@ -246,7 +248,7 @@ fn sticky_replica(input: &DecisionInput<'_>) -> Decision {
         }
         (_, Some(server)) => forward(server, WHY),
         (Access::Session | Access::Previous, None) => read(input, WHY),
-        (_, None) => match least_outstanding(replicas(input.topology), input.rotation, input.favourite) {
+        (_, None) => match least_busy(replicas(input.topology), input.rotation, input.favourite) {
             Some(server) => forward(server.id, WHY),
             None => Decision { action: Action::NoServer(NONE.into()), why: WHY },
         },

@@ -35,6 +35,9 @@ impl Case {
                 uuid: None,
                 role: *role,
                 why: String::new(),
+                weight: 1,
+                zone: None,
+                is_near: false,
                 outstanding: Arc::default(),
             })
         };

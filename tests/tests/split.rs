@@ -18,3 +18,5 @@ mod sessions;
 mod statements;
 #[path = "split/transactions.rs"]
 mod transactions;
+#[path = "split/zones.rs"]
+mod zones;

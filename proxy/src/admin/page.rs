@@ -14,12 +14,13 @@ pub(super) fn page(readiness: &Readiness, topology: &Value) -> String {
     for line in readiness.reasons.iter().chain(&readiness.warnings) {
         let _ = write!(html, "<p>{}</p>", escape(line));
     }
-    html.push_str("<table><tr><th>server<th>address<th>role<th>outstanding<th>why</tr>");
+    html.push_str("<table><tr><th>server<th>address<th>role<th>zone<th>weight<th>outstanding<th>why</tr>");
     for server in topology["servers"].as_array().map(Vec::as_slice).unwrap_or_default() {
         html.push_str("<tr>");
-        for field in ["name", "address", "role", "outstanding", "why"] {
+        for field in ["name", "address", "role", "zone", "weight", "outstanding", "why"] {
             let text = match &server[field] {
                 Value::String(text) => escape(text),
+                Value::Null => String::new(),
                 other => escape(&other.to_string()),
             };
             let _ = write!(html, "<td>{text}</td>");

@@ -113,6 +113,7 @@ impl State {
                 "tls": format!("{:?}", one.tls.mode).to_lowercase(),
             })).collect::<Vec<_>>(),
             "source": format!("{:?}", config.source),
+            "zone": config.zone,
             "monitor": config.monitor.as_ref().map(|monitor| monitor.user.as_str()),
             "users": users,
             "routing": format!("{:?}", config.routing),
@@ -162,6 +163,9 @@ pub(super) fn topology(topology: &Topology, observed: &Observed, now: Instant) -
             "role": server.role.to_string(),
             "why": server.why,
             "uuid": server.uuid,
+            "weight": server.weight,
+            "zone": server.zone,
+            "is_in_own_zone": server.is_near,
             "outstanding": server.outstanding.load(Relaxed),
             "observed": report.map(observation),
         })

@@ -22,6 +22,9 @@ fn server(id: u32, role: Role, why: &str) -> Arc<Server> {
         uuid: None,
         role,
         why: why.into(),
+        weight: 1,
+        zone: None,
+        is_near: false,
         outstanding: Arc::default(),
     })
 }

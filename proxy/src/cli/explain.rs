@@ -114,6 +114,9 @@ fn decision(statement: &Statement, lexing: Lexing) -> Decision {
             uuid: None,
             role,
             why: String::new(),
+            weight: 1,
+            zone: None,
+            is_near: false,
             outstanding: Arc::default(),
         })
     };
@@ -148,6 +151,14 @@ fn target(decision: &Decision) -> &'static str {
     }
 }
 
+/// How the replica is chosen, where there are several.
+fn choice(decision: &Decision) -> Option<&'static str> {
+    (target(decision) == "replica").then_some(
+        "those in the proxy's zone first, unless much busier; of these the one with the fewest statements under way for its \
+         weight; weight 0 last",
+    )
+}
+
 fn names(names: impl Iterator<Item = String>) -> Vec<String> {
     names.map(|name| name.to_lowercase().replace('_', "-")).collect()
 }
@@ -162,6 +173,7 @@ fn as_json(statement: &Statement, decision: &Decision) -> String {
         "why": statement.why.0,
         "target": target(decision),
         "target_why": decision.why,
+        "choice": choice(decision),
     });
     format!("{value:#}\n")
 }
@@ -172,6 +184,9 @@ fn as_text(statement: &Statement, decision: &Decision) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
     let _ = writeln!(text, "goes to  {} ({})", target(decision), decision.why);
+    if let Some(choice) = choice(decision) {
+        let _ = writeln!(text, "choice   {choice}");
+    }
     let _ = writeln!(text, "verb     {}", format!("{:?}", statement.verb).to_lowercase());
     let _ = writeln!(text, "access   {} ({})", format!("{:?}", statement.access).to_lowercase(), statement.why.0);
     let effects = names(statement.effects.iter_names().map(|(name, _)| name.to_owned()));

@@ -57,6 +57,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     monitor_password_file: Option<PathBuf>,
 
+    /// The zone that the proxy runs in, such as eu-west-1a
+    #[arg(long, value_name = "ZONE", env = "ROLECALL_ZONE")]
+    zone: Option<String>,
+
     /// Worker threads [default: one for each CPU]
     #[arg(long, value_name = "N")]
     workers: Option<u32>,
@@ -102,6 +106,7 @@ impl Args {
             admin: self.admin,
             monitor_user: self.monitor_user,
             monitor_password_file: self.monitor_password_file,
+            zone: self.zone,
             workers: self.workers,
             log_level: self.log_level,
             log_format: self.log_format,

@@ -19,6 +19,8 @@ pub enum Part {
     Users,
     /// `backend`.
     Backend,
+    /// `zone`.
+    Zone,
     /// `routing`.
     Routing,
     /// `pool`.
@@ -68,6 +70,7 @@ impl Part {
             Self::Monitor => "monitor",
             Self::Users => "users",
             Self::Backend => "backend",
+            Self::Zone => "zone",
             Self::Routing => "routing",
             Self::Pool => "pool",
             Self::Probe => "probe",
@@ -86,7 +89,16 @@ impl Part {
     /// Whether a running proxy takes a change of this part.
     #[must_use]
     pub const fn applies_at_once(self) -> bool {
-        matches!(self, Self::Certificates | Self::Servers | Self::Users | Self::Routing | Self::Limits | Self::LogLevel)
+        matches!(
+            self,
+            Self::Certificates
+                | Self::Servers
+                | Self::Users
+                | Self::Zone
+                | Self::Routing
+                | Self::Limits
+                | Self::LogLevel
+        )
     }
 }
 
@@ -138,6 +150,7 @@ impl Config {
             (Part::Monitor, self.monitor != old.monitor),
             (Part::Users, self.users != old.users),
             (Part::Backend, self.backend != old.backend),
+            (Part::Zone, self.zone != old.zone),
             (Part::Routing, self.routing != old.routing),
             (Part::Pool, self.pool != old.pool),
             (Part::Probe, self.probe != old.probe),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::at::At;
 use super::raw::{Listeners, LogFormat, RawConfig, RawKubernetes, RawListener, RawMonitor, RawServer};
-use super::value::{AdminAddress, ListenAddress, MYSQL_PORT, RoleLabel, ServerAddress};
+use super::value::{AdminAddress, ListenAddress, RoleLabel, ServerAddress};
 
 /// What the command line said; None and empty leave the file's word.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +29,8 @@ pub struct Overrides {
     pub monitor_user: Option<String>,
     /// `--monitor-password-file`.
     pub monitor_password_file: Option<PathBuf>,
+    /// `--zone`; empty says nothing, as a label that a pod does not have does in its environment.
+    pub zone: Option<String>,
     /// `--workers`.
     pub workers: Option<u32>,
     /// `--log-level`.
@@ -53,6 +55,9 @@ impl Overrides {
         if let Some(admin) = &self.admin {
             raw.admin.address = Some(admin.clone());
         }
+        if let Some(zone) = self.zone.as_ref().filter(|zone| !zone.is_empty()) {
+            raw.zone = Some(At::flag("--zone", zone.clone()));
+        }
         if let Some(workers) = self.workers {
             raw.workers = Some(At::flag("--workers", workers));
         }
@@ -69,12 +74,11 @@ impl Overrides {
         if let (Some(selector), Some(role)) = (&self.kube_selector, &self.kube_role) {
             raw.servers = None;
             let kept = raw.kubernetes.take().map(|at| at.value);
-            let (namespace, port, kubeconfig) = match kept {
-                Some(kept) => (kept.namespace, kept.port, kept.kubeconfig),
-                None => (None, MYSQL_PORT.into(), None),
+            let (selector, role) = (At::flag("--kube-selector", selector.clone()), role.clone());
+            let kubernetes = match kept {
+                Some(kept) => RawKubernetes { selector, role, ..kept },
+                None => RawKubernetes::new(selector, role),
             };
-            let selector = At::flag("--kube-selector", selector.clone());
-            let kubernetes = RawKubernetes { selector, role: role.clone(), namespace, port, kubeconfig };
             raw.kubernetes = Some(At::flag("--kube-selector", kubernetes));
         }
         if let Some(kubernetes) = &mut raw.kubernetes {
@@ -119,5 +123,5 @@ fn listener(address: &ListenAddress) -> At<RawListener> {
 
 fn server(address: &ServerAddress) -> At<RawServer> {
     let address = At::flag("--backend", address.clone());
-    At::flag("--backend", RawServer { address, name: None })
+    At::flag("--backend", RawServer::new(address))
 }

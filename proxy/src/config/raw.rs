@@ -30,6 +30,9 @@ pub struct RawConfig {
     pub users: Vec<At<RawUser>>,
     /// The connections to the servers.
     pub backend: RawBackend,
+    /// The zone that this proxy runs in, such as `eu-west-1a`: its reads stay there, see `routing.reads_in_zone`. Also by the
+    /// environment variable `ROLECALL_ZONE`.
+    pub zone: Option<At<String>>,
     /// Where statements go.
     pub routing: RawRouting,
     /// How sessions share connections to the servers.
@@ -154,6 +157,12 @@ pub struct RawServer {
     /// Its name in logs, metrics and `/topology`; by default the address.
     #[serde(default)]
     pub name: Option<At<String>>,
+    /// Its share of reads beside the other servers' weights, 0 to 10000; 0: only where no other may serve them.
+    #[serde(default = "usual_weight")]
+    pub weight: At<u32>,
+    /// The zone that it is in.
+    #[serde(default)]
+    pub zone: Option<At<String>>,
 }
 
 /// Servers that are pods.
@@ -171,6 +180,13 @@ pub struct RawKubernetes {
     /// The servers' port.
     #[serde(default = "mysql_port")]
     pub port: At<u16>,
+    /// The label, or else annotation, of the pods that tells their zone.
+    #[serde(default = "zone_key")]
+    pub zone_key: At<String>,
+    /// The label, or else annotation, of the pods that tells their weight (see `servers[].weight`). Pods without it, or with
+    /// what is no weight, have weight 1.
+    #[serde(default = "weight_key")]
+    pub weight_key: At<String>,
     /// A kubeconfig file; by default the pod's service account, then `$KUBECONFIG` and `~/.kube/config`.
     #[serde(default)]
     pub kubeconfig: Option<At<PathBuf>>,
@@ -284,6 +300,9 @@ pub struct RawRouting {
     /// by the servers' GTIDs from probe to probe, where they have any, else by their own word, which needs `monitor`.
     /// Without it lag does not matter.
     pub max_lag: Option<At<Period>>,
+    /// Whether reads stay in the proxy's `zone` while it has servers that may serve them: `prefer`, unless these are much busier
+    /// than the others, or `ignore`.
+    pub reads_in_zone: ReadsInZone,
     /// How long a statement waits for a server that may run it, before it fails.
     pub hold_timeout: At<Period>,
     /// How long a read waits for a replica to execute what its session wrote or read, before it goes to the primary.
@@ -301,6 +320,17 @@ pub enum ReadsOnPrimary {
     Never,
     /// Like a replica.
     Always,
+}
+
+/// Whether zones matter for reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReadsInZone {
+    /// Servers in the proxy's zone come first.
+    #[default]
+    Prefer,
+    /// They do not matter.
+    Ignore,
 }
 
 /// How sessions share connections to the servers.
@@ -427,6 +457,41 @@ fn mysql_port() -> At<u16> {
     super::value::MYSQL_PORT.into()
 }
 
+fn usual_weight() -> At<u32> {
+    rolecall_router::topology::Endpoint::WEIGHT.into()
+}
+
+/// The well-known label of nodes; Kubernetes copies it to pods since 1.35.
+fn zone_key() -> At<String> {
+    String::from("topology.kubernetes.io/zone").into()
+}
+
+fn weight_key() -> At<String> {
+    String::from("rolecall-weight").into()
+}
+
+impl RawServer {
+    /// A server of which nothing but its address is said.
+    pub(super) fn new(address: At<ServerAddress>) -> Self {
+        Self { address, name: None, weight: usual_weight(), zone: None }
+    }
+}
+
+impl RawKubernetes {
+    /// Pods of which nothing else is said.
+    pub(super) fn new(selector: At<String>, role: RoleLabel) -> Self {
+        Self {
+            selector,
+            role,
+            namespace: None,
+            port: mysql_port(),
+            zone_key: zone_key(),
+            weight_key: weight_key(),
+            kubeconfig: None,
+        }
+    }
+}
+
 impl Default for Listeners {
     fn default() -> Self {
         let address = rolecall_router::topology::Address::Tcp("0.0.0.0".into(), super::value::MYSQL_PORT);
@@ -463,6 +528,7 @@ impl Default for RawRouting {
         Self {
             reads_on_primary: ReadsOnPrimary::default(),
             max_lag: None,
+            reads_in_zone: ReadsInZone::default(),
             hold_timeout: seconds(5).into(),
             catch_up_timeout: CATCH_UP.into(),
         }

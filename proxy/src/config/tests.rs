@@ -361,3 +361,20 @@ fn the_example_in_the_reference_is_valid() {
     assert!(found.list.iter().all(|mistake| mistake.message.starts_with("cannot read /run/secrets/")), "{found}");
     assert!(Path::new("/run/secrets/rolecall").exists() || found.list.len() == 1, "{found}");
 }
+
+#[test]
+fn zones_and_weights() {
+    let config = valid(
+        "zone: a\nrouting: {reads_in_zone: ignore}\nservers: [{address: db0}, {address: db1, zone: b, weight: 0}]\n",
+    );
+    let Source::Servers(servers) = &config.source else { panic!("{:?}", config.source) };
+    let told: Vec<_> = servers.iter().map(|one| (one.zone.as_deref(), one.weight)).collect();
+    assert_eq!(told, [(None, 1), (Some("b"), 0)]);
+    assert_eq!((config.zone.as_deref(), config.routing.reads_in_zone), (Some("a"), ReadsInZone::Ignore));
+    assert!(config.diff(&valid(SERVERS)).needs_restart.is_empty());
+    let config = valid("kubernetes: {selector: app=mysql, role: role=primary, weight_key: share}\n");
+    let Source::Kubernetes(pods) = &config.source else { panic!("{:?}", config.source) };
+    assert_eq!((pods.zone_key.as_str(), pods.weight_key.as_str()), ("topology.kubernetes.io/zone", "share"));
+    let found = mistakes("zone: ''\nservers: [{address: db0, weight: 10001}]\n");
+    assert!(found[0].contains("zone") && found[1].contains("write 0 to 10000"), "{found:?}");
+}

@@ -13,7 +13,8 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use super::value::{AdminAddress, RoleLabel};
 
 pub use super::raw::{
-    ClientTlsMode, Compression, ListenerMode, LogFormat, Pooling, ReadConsistency, ReadsOnPrimary, ServerTlsMode,
+    ClientTlsMode, Compression, ListenerMode, LogFormat, Pooling, ReadConsistency, ReadsInZone, ReadsOnPrimary,
+    ServerTlsMode,
 };
 
 /// The whole configuration.
@@ -29,6 +30,8 @@ pub struct Config {
     pub users: Vec<User>,
     /// The connections to the servers.
     pub backend: Backend,
+    /// The zone that the proxy runs in, if that is said; not empty.
+    pub zone: Option<String>,
     /// Where statements go.
     pub routing: Routing,
     /// How sessions share connections to the servers.
@@ -103,6 +106,10 @@ pub struct Server {
     pub address: Address,
     /// Its name in logs, metrics and `/topology`.
     pub name: String,
+    /// Its share of reads.
+    pub weight: u32,
+    /// Where it is; not empty.
+    pub zone: Option<String>,
 }
 
 /// Servers that are pods.
@@ -116,6 +123,10 @@ pub struct Kubernetes {
     pub namespace: Option<String>,
     /// The servers' port; not 0.
     pub port: u16,
+    /// The label or annotation with a pod's zone; not empty.
+    pub zone_key: String,
+    /// The label or annotation with a pod's weight; not empty.
+    pub weight_key: String,
     /// None: the service account, then `$KUBECONFIG` and `~/.kube/config`.
     pub kubeconfig: Option<PathBuf>,
 }
@@ -194,6 +205,8 @@ pub struct Routing {
     pub reads_on_primary: ReadsOnPrimary,
     /// A replica behind further than this gets no reads; None: lag does not matter.
     pub max_lag: Option<Duration>,
+    /// Whether servers in the proxy's zone come first.
+    pub reads_in_zone: ReadsInZone,
     /// How long a statement waits for a server.
     pub hold_timeout: Duration,
     /// How long a read waits for a replica.

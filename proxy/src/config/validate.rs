@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use rolecall_protocol::auth::Password;
-use rolecall_router::topology::Address;
+use rolecall_router::topology::{Address, Endpoint};
 
 use super::at::At;
 use super::check::Check;
@@ -43,9 +43,11 @@ pub(super) fn validate(raw: RawConfig, lost: Lost, check: &mut Check) -> Config 
         monitor: raw.monitor.and_then(|at| monitor(at, check)),
         users: users(raw.users, check),
         backend: backend(raw.backend, check),
+        zone: raw.zone.and_then(|at| zone(at, "zone", check)),
         routing: Routing {
             reads_on_primary: raw.routing.reads_on_primary,
             max_lag: raw.routing.max_lag.map(|lag| check.period(lag, "routing.max_lag", MILLISECOND, DAY)),
+            reads_in_zone: raw.routing.reads_in_zone,
             hold_timeout: check.period(raw.routing.hold_timeout, "routing.hold_timeout", Duration::ZERO, HOUR),
             catch_up_timeout: check.period(raw.routing.catch_up_timeout, "routing.catch_up_timeout", MILLISECOND, HOUR),
         },
@@ -153,9 +155,31 @@ fn named(servers: At<Vec<At<RawServer>>>, lost: Lost, check: &mut Check) -> Sour
                 name.value
             }
         };
-        Server { address: address.0, name }
+        let weight = check.number(value.weight, &format!("servers[{index}].weight"), 0, Endpoint::WEIGHT_MAX);
+        let zone = value.zone.and_then(|at| zone(at, &format!("servers[{index}].zone"), check));
+        Server { address: address.0, name, weight, zone }
     });
     Source::Servers(validated.collect())
+}
+
+/// A zone's name: a label's value, as Kubernetes has it.
+fn zone(at: At<String>, path: &str, check: &mut Check) -> Option<String> {
+    let name = &at.value;
+    if name.is_empty() || name.len() > 253 || name.contains(char::is_control) {
+        check.wrong(at.place, path, "is not a zone's name: write 1 to 253 characters, such as `eu-west-1a`");
+        return None;
+    }
+    Some(at.value)
+}
+
+/// The key of a label or an annotation.
+fn pod_key(at: At<String>, path: &str, example: &str, check: &mut Check) -> String {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/');
+    if at.value.is_empty() || at.value.len() > 317 || !at.value.bytes().all(fits) {
+        let message = format!("`{}` is not a label's key: write one such as `{example}`", at.value);
+        check.wrong(at.place, path, message);
+    }
+    at.value
 }
 
 fn pods(At { value, .. }: At<RawKubernetes>, check: &mut Check) -> Kubernetes {
@@ -184,6 +208,8 @@ fn pods(At { value, .. }: At<RawKubernetes>, check: &mut Check) -> Kubernetes {
         role: value.role,
         namespace: value.namespace.map(|at| at.value),
         port: value.port.value,
+        zone_key: pod_key(value.zone_key, "kubernetes.zone_key", "topology.kubernetes.io/zone", check),
+        weight_key: pod_key(value.weight_key, "kubernetes.weight_key", "rolecall-weight", check),
         kubeconfig,
     }
 }

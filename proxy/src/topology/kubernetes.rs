@@ -4,6 +4,7 @@
 //! up to half a minute), so every bound is set here. Fail static: whatever the API server does or does not, the last
 //! complete set of pods stays, and probes go on.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -15,9 +16,10 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, ExponentialBackoff, watcher};
 use kube::{Api, Client, ResourceExt};
+use rolecall_router::topology::Endpoint;
 
 use super::index::Index;
-use super::pod::{RoleLabel, entry};
+use super::pod::{RoleLabel, entry, wrong_weight};
 use super::source::SourceSender;
 
 /// Between two list or watch attempts while the API server is away.
@@ -36,6 +38,10 @@ pub struct KubernetesOptions {
     pub namespace: Option<String>,
     /// The port at which all of them listen.
     pub port: u16,
+    /// The label, or else annotation, with a pod's zone.
+    pub zone_key: String,
+    /// The label, or else annotation, with a pod's weight.
+    pub weight_key: String,
     /// None: `$KUBECONFIG`, `~/.kube/config`, or the pod's service account.
     pub kubeconfig: Option<PathBuf>,
 }
@@ -62,13 +68,16 @@ pub async fn watch(options: KubernetesOptions, sender: SourceSender) {
         .without_max_times();
     let events = watcher(api, config).modify(trim).backoff(ExponentialBackoff::from(backoff));
     let mut events = pin!(events);
-    let mut index = Index::default();
+    let (mut index, mut weights) = (Index::default(), WeightLog::default());
     while let Some(event) = events.next().await {
         match event {
             Ok(event) => {
                 // A list that begins is not the API server's word: the error before it still stands.
                 if !matches!(event, Event::Init) {
                     sender.heard();
+                }
+                if let Event::InitApply(pod) | Event::Apply(pod) = &event {
+                    weights.look_at(pod, &options.weight_key);
                 }
                 if apply(&mut index, event, &options) && index.is_synced() && !sender.endpoints(index.endpoints()) {
                     return;
@@ -108,7 +117,7 @@ fn trim(pod: &mut Pod) {
 
 /// Whether the set of pods may have changed.
 fn apply(index: &mut Index, event: Event<Pod>, options: &KubernetesOptions) -> bool {
-    let read = |pod: &Pod| entry(pod, &options.role, options.port);
+    let read = |pod: &Pod| entry(pod, options);
     match event {
         Event::Init => {
             index.begin_reset();
@@ -172,5 +181,40 @@ impl ErrorLog {
             tracing::warn!(error, advice, "the watch of pods is interrupted");
             self.last = Some((error.to_owned(), Instant::now()));
         }
+    }
+}
+
+/// Tells of each pod's weight that is none, once.
+#[derive(Debug, Default)]
+struct WeightLog {
+    told: HashMap<String, String>,
+}
+
+/// Pods of whose wrong weights it is remembered that they were told.
+const WRONG_WEIGHTS: usize = 1024;
+
+impl WeightLog {
+    fn look_at(&mut self, pod: &Pod, key: &str) {
+        let Some(uid) = &pod.metadata.uid else { return };
+        let Some(wrong) = wrong_weight(pod, key) else {
+            self.told.remove(uid);
+            return;
+        };
+        if self.told.get(uid).is_some_and(|told| told == wrong) {
+            return;
+        }
+        if self.told.len() >= WRONG_WEIGHTS {
+            self.told.clear();
+        }
+        self.told.insert(uid.clone(), wrong.to_owned());
+        let pod = pod.metadata.name.as_deref().unwrap_or(uid);
+        tracing::warn!(
+            pod,
+            key,
+            value = wrong,
+            "no weight: write a number from 0 to {}; it counts as {}",
+            Endpoint::WEIGHT_MAX,
+            Endpoint::WEIGHT
+        );
     }
 }

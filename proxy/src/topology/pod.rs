@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::Pod;
 use rolecall_router::topology::{Address, Endpoint, EndpointKey, Label, RoleEpoch};
 
 use super::index::PodEntry;
+use super::kubernetes::KubernetesOptions;
 
 /// The annotation in which a role agent counts changes of the primary.
 const ROLE_EPOCH: &str = "role-epoch";
@@ -19,17 +20,19 @@ pub struct RoleLabel {
 
 /// Reads a pod. None without a UID, which no API server leaves out.
 #[must_use]
-pub fn entry(pod: &Pod, role: &RoleLabel, port: u16) -> Option<PodEntry> {
+pub fn entry(pod: &Pod, options: &KubernetesOptions) -> Option<PodEntry> {
     let uid = pod.metadata.uid.clone()?;
     let version = pod.metadata.resource_version.as_deref().and_then(|version| version.parse().ok());
-    let endpoint = address(pod, port).map(|address| Endpoint {
+    let endpoint = address(pod, options.port).map(|address| Endpoint {
         key: EndpointKey(uid.clone()),
         name: pod.metadata.name.clone().unwrap_or_else(|| uid.clone()),
         address,
-        label: label(pod, role),
+        label: label(pod, &options.role),
         epoch: epoch(pod),
         ready: is_ready(pod),
         deleting: pod.metadata.deletion_timestamp.is_some(),
+        weight: told(pod, &options.weight_key).and_then(weight).unwrap_or(Endpoint::WEIGHT),
+        zone: told(pod, &options.zone_key).map(str::to_owned),
     });
     Some(PodEntry { uid, version, endpoint })
 }
@@ -52,6 +55,27 @@ fn label(pod: &Pod, role: &RoleLabel) -> Label {
     }
 }
 
+/// What a label, or else an annotation, says; None where it says nothing.
+fn told<'a>(pod: &'a Pod, key: &str) -> Option<&'a str> {
+    let places = [pod.metadata.labels.as_ref(), pod.metadata.annotations.as_ref()];
+    places
+        .into_iter()
+        .flatten()
+        .find_map(|place| place.get(key))
+        .map(|value| value.trim())
+        .filter(|value| !value.is_empty())
+}
+
+fn weight(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|weight| *weight <= Endpoint::WEIGHT_MAX)
+}
+
+/// What stands in the place of a weight and is none.
+#[must_use]
+pub fn wrong_weight<'a>(pod: &'a Pod, key: &str) -> Option<&'a str> {
+    told(pod, key).filter(|text| weight(text).is_none())
+}
+
 fn epoch(pod: &Pod) -> Option<RoleEpoch> {
     pod.metadata.annotations.as_ref()?.get(ROLE_EPOCH)?.trim().parse().ok().map(RoleEpoch)
 }
@@ -67,7 +91,36 @@ mod tests {
 
     fn read(json: serde_json::Value) -> PodEntry {
         let pod = serde_json::from_value(json).expect("a pod");
-        entry(&pod, &RoleLabel { key: "role".into(), primary: "primary".into() }, 3306).expect("a pod with a UID")
+        let options = KubernetesOptions {
+            selector: String::new(),
+            role: RoleLabel { key: "role".into(), primary: "primary".into() },
+            namespace: None,
+            port: 3306,
+            zone_key: "zone".into(),
+            weight_key: "weight".into(),
+            kubeconfig: None,
+        };
+        entry(&pod, &options).expect("a pod with a UID")
+    }
+
+    #[test]
+    fn zone_and_weight_stand_in_labels_or_annotations_and_lies_are_told() {
+        let of = |metadata: serde_json::Value| {
+            let mut pod = serde_json::json!({"metadata": metadata, "status": {"podIP": "10.1.2.3"}});
+            pod["metadata"]["uid"] = "u".into();
+            let wrong = wrong_weight(&serde_json::from_value(pod.clone()).expect("a pod"), "weight").map(str::to_owned);
+            let endpoint = read(pod).endpoint.expect("it has an address");
+            (endpoint.zone, endpoint.weight, wrong)
+        };
+        let by_labels = serde_json::json!({"labels": {"zone": "a", "weight": "3"}, "annotations": {"zone": "b"}});
+        assert_eq!(of(by_labels), (Some("a".into()), 3, None), "labels come first");
+        let by_annotations = serde_json::json!({"annotations": {"zone": "b", "weight": " 0 "}});
+        assert_eq!(of(by_annotations), (Some("b".into()), 0, None));
+        assert_eq!(of(serde_json::json!({})), (None, 1, None));
+        assert_eq!(of(serde_json::json!({"labels": {"zone": "", "weight": ""}})), (None, 1, None));
+        for lie in ["-1", "heavy", "1.5", "10001", "99999999999"] {
+            assert_eq!(of(serde_json::json!({"labels": {"weight": lie}})), (None, 1, Some(lie.to_owned())));
+        }
     }
 
     #[test]

@@ -39,8 +39,12 @@ impl Controls {
     /// As `config` says.
     #[must_use]
     pub fn new(config: &Config, connector: Connector) -> Self {
-        let fixed =
-            |server: &config::Server| Endpoint { name: server.name.clone(), ..Endpoint::fixed(server.address.clone()) };
+        let fixed = |server: &config::Server| Endpoint {
+            name: server.name.clone(),
+            weight: server.weight,
+            zone: server.zone.clone(),
+            ..Endpoint::fixed(server.address.clone())
+        };
         let source = match &config.source {
             config::Source::Servers(servers) => Source::Fixed(servers.iter().map(fixed).collect()),
             config::Source::Kubernetes(pods) => Source::Kubernetes(KubernetesOptions {
@@ -48,10 +52,13 @@ impl Controls {
                 role: RoleLabel { key: pods.role.key.clone(), primary: pods.role.value.clone() },
                 namespace: pods.namespace.clone(),
                 port: pods.port,
+                zone_key: pods.zone_key.clone(),
+                weight_key: pods.weight_key.clone(),
                 kubeconfig: pods.kubeconfig.clone(),
             }),
         };
-        let settings = Settings { max_lag: config.routing.max_lag, ..Settings::default() };
+        let zone = config.zone.clone().filter(|_| config.routing.reads_in_zone == config::ReadsInZone::Prefer);
+        let settings = Settings { max_lag: config.routing.max_lag, zone, ..Settings::default() };
         let pace = Pace { interval: config.probe.interval, timeout: config.probe.timeout, ..Pace::default() };
         let monitor = config.monitor.as_ref().map(|monitor| Monitor {
             user: monitor.user.clone().into_bytes(),

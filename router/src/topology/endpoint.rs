@@ -41,9 +41,18 @@ pub struct Endpoint {
     pub ready: bool,
     /// `metadata.deletionTimestamp` is set.
     pub deleting: bool,
+    /// Its share of reads, beside the others' weights; 0: only where no other may serve.
+    pub weight: u32,
+    /// Where it is, if that is said.
+    pub zone: Option<String>,
 }
 
 impl Endpoint {
+    /// The weight of a server of which nothing else was said.
+    pub const WEIGHT: u32 = 1;
+    /// The greatest weight. Shares are told as well by smaller ones.
+    pub const WEIGHT_MAX: u32 = 10_000;
+
     /// An entry of a static list.
     #[must_use]
     pub fn fixed(address: Address) -> Self {
@@ -56,6 +65,8 @@ impl Endpoint {
             epoch: None,
             ready: true,
             deleting: false,
+            weight: Self::WEIGHT,
+            zone: None,
         }
     }
 }

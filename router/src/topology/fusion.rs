@@ -34,6 +34,8 @@ pub struct Settings {
     pub down_after: NonZeroU32,
     /// For how long after the last change servers are asked more often while something is wrong.
     pub urgent_for: Duration,
+    /// The zone whose servers are preferred for reads; None: zones do not matter.
+    pub zone: Option<String>,
 }
 
 impl Default for Settings {
@@ -43,6 +45,7 @@ impl Default for Settings {
             absent_label: AbsentLabel::default(),
             down_after: Detector::DOWN_AFTER,
             urgent_for: Duration::from_secs(60),
+            zone: None,
         }
     }
 }
@@ -341,6 +344,9 @@ impl Fusion {
                 uuid: member.facts.as_ref().and_then(|facts| facts.uuid.clone()),
                 role,
                 why,
+                weight: member.endpoint.weight,
+                is_near: member.endpoint.zone.is_some() && member.endpoint.zone == self.settings.zone,
+                zone: member.endpoint.zone.clone(),
                 outstanding: Arc::clone(&member.outstanding),
             })
         });
@@ -373,6 +379,7 @@ fn same(old: &Topology, new: &Topology) -> bool {
     let same_server = |(old, new): (&Arc<Server>, &Arc<Server>)| {
         (old.id, old.role, &old.name, &old.address, &old.uuid, &old.why)
             == (new.id, new.role, &new.name, &new.address, &new.uuid, &new.why)
+            && (old.weight, &old.zone, old.is_near) == (new.weight, &new.zone, new.is_near)
     };
     old.servers.len() == new.servers.len()
         && old.servers.iter().zip(&new.servers).all(same_server)

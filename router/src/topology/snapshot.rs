@@ -66,6 +66,12 @@ pub struct Server {
     pub role: Role,
     /// Why it has this role, for people: names label and server state where they disagree.
     pub why: String,
+    /// Its share of reads, beside the others' weights; 0: only where no other may serve.
+    pub weight: u32,
+    /// Where it is, if that was said.
+    pub zone: Option<String>,
+    /// It is in the zone that is preferred for reads, see [`super::Settings::zone`].
+    pub is_near: bool,
     /// Statements under way there, counted by all workers; for the balance.
     pub outstanding: Arc<AtomicU32>,
 }

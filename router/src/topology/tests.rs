@@ -620,3 +620,22 @@ fn an_unchanged_answer_publishes_nothing() {
     }
     assert_eq!(set.fusion.topology().generation, generation);
 }
+
+#[test]
+fn a_changed_weight_or_zone_is_published_though_no_role_changes() {
+    let settings = Settings { zone: Some("a".into()), ..Settings::default() };
+    let in_zone = |zone: &str| Endpoint { zone: Some(zone.into()), ..pod("b", Label::Replica) };
+    let mut set = Set::with(settings, vec![pod("a", Label::Primary), in_zone("b")]);
+    let near = |set: &Set| set.fusion.topology().server(set.id("b")).map(|server| (server.is_near, server.weight));
+    assert_eq!(near(&set), Some((false, 1)));
+    assert!(!set.fusion.topology().servers[0].is_near, "nobody said where it is");
+    let id = set.id("b");
+    set.list(vec![pod("a", Label::Primary), in_zone("a")]);
+    assert_eq!(near(&set), Some((true, 1)));
+    set.list(vec![pod("a", Label::Primary), Endpoint { weight: 0, ..in_zone("a") }]);
+    assert_eq!(near(&set), Some((true, 0)));
+    assert_eq!(set.id("b"), id, "it is the same server");
+    set.fusion.set_settings(Settings::default());
+    set.says("a", writable("a"));
+    assert_eq!(near(&set), Some((false, 0)));
+}

@@ -68,6 +68,8 @@ impl Watched {
             role: RoleLabel { key: "role".into(), primary: "primary".into() },
             namespace: None,
             port,
+            zone_key: "topology.kubernetes.io/zone".into(),
+            weight_key: "rolecall-weight".into(),
             kubeconfig: Some(cluster.kubeconfig()),
         });
         Self::with(source, Settings::default(), true)
