@@ -168,5 +168,8 @@ pub fn set_option(multi_statements: bool) -> [u8; 3] {
     [0x1B, u8::from(!multi_statements), 0]
 }
 
+/// COM_PING's payload.
+pub const PING: [u8; 1] = [0x0E];
+
 /// COM_RESET_CONNECTION's payload.
 pub const RESET_CONNECTION: [u8; 1] = [0x1F];

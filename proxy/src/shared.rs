@@ -32,6 +32,8 @@ pub struct Settings {
     pub catch_up_timeout: Duration,
     /// How long a statement waits for a server connection where the limit is reached.
     pub wait_timeout: Duration,
+    /// Prepared statements that a shared connection keeps from session to session.
+    pub max_prepared_statements: usize,
     /// How long a shared connection lives at most.
     pub max_lifetime: Duration,
     /// How long nobody has to use a shared connection before it is closed.

@@ -20,6 +20,10 @@ mod pool;
 mod prepared;
 #[path = "pooling/sharing.rs"]
 mod sharing;
+#[path = "pooling/statement_limits.rs"]
+mod statement_limits;
+#[path = "pooling/statements.rs"]
+mod statements;
 #[path = "pooling/timeouts.rs"]
 mod timeouts;
 #[path = "pooling/waiting.rs"]

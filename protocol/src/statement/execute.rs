@@ -28,6 +28,12 @@ bitflags! {
 }
 
 impl ExecuteFlags {
+    /// Those of a payload, command byte included; none where it is too short for any.
+    #[must_use]
+    pub fn of(payload: &[u8]) -> Self {
+        payload.get(FLAGS_AT).copied().map_or(Self::empty(), Self::from_bits_retain)
+    }
+
     /// Whether the execution asks for a cursor of any kind.
     #[must_use]
     pub const fn wants_cursor(self) -> bool {

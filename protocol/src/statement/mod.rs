@@ -5,12 +5,14 @@
 //!
 //! Source: MySQL Source Code Documentation, "Command Phase" and "Prepared Statements".
 
+mod bulk;
 mod commands;
 mod execute;
 mod parameters;
 mod prepare_ok;
 mod query;
 
+pub use bulk::BulkRequest;
 pub use commands::{FetchRequest, LongDataRequest, StatementId, read_statement_id, rewrite_statement_id};
 pub use execute::{ExecuteFlags, ExecuteRequest};
 pub use prepare_ok::PrepareOk;

@@ -70,6 +70,7 @@ pub(super) fn settings(config: &Config) -> Settings {
         hold_timeout: config.routing.hold_timeout,
         catch_up_timeout: config.routing.catch_up_timeout,
         wait_timeout: config.pool.wait_timeout,
+        max_prepared_statements: config.pool.max_prepared_statements as usize,
         max_lifetime: config.pool.max_lifetime,
         idle_timeout: config.pool.idle_timeout,
         statement_buffer: config.limits.statement_buffer,

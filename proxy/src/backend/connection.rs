@@ -1,6 +1,5 @@
 //! One server connection that has logged in.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Waker};
@@ -15,18 +14,7 @@ use crate::monotonic;
 use crate::pool::Permit;
 use crate::transport::Transport;
 
-/// Prepared statements by the client's id for them. The proxy chooses the ids: the usual hash, made for keys that an
-/// attacker chooses, would cost an execution more than the way through the rest of the proxy's tables.
-pub type ByStatement<T> = HashMap<u32, T, foldhash::fast::RandomState>;
-
-/// A prepared statement on this connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BackendStatement {
-    /// The server's id for it.
-    pub id: u32,
-    /// The parameters' types that the server has been told, as the client's nth binding; 0: none.
-    pub types: u64,
-}
+use super::Statements;
 
 /// One server connection that has logged in.
 #[derive(Debug)]
@@ -49,8 +37,8 @@ pub struct Connection {
     pub is_reset: bool,
     /// What it has been told of its session.
     pub view: View,
-    /// Prepared statements by the client's id.
-    pub statements: ByStatement<BackendStatement>,
+    /// Prepared statements that the server has here.
+    pub statements: Statements,
     /// Whether a statement runs here.
     pub outstanding: Outstanding,
     /// Its place within the server's limit.
@@ -76,7 +64,7 @@ impl Connection {
             is_tracked: false,
             is_reset: false,
             view: View { schema, ..View::default() },
-            statements: ByStatement::default(),
+            statements: Statements::default(),
             permit: None,
             baseline: None,
             old_at: u64::MAX,
@@ -95,7 +83,7 @@ impl Connection {
     pub fn forget_session(&mut self) {
         self.is_tracked = false;
         self.is_reset = true;
-        self.statements.clear();
+        self.statements.forget();
         self.view.variables.clear();
         self.view.client_tracks = false;
         self.view.revision = 0;

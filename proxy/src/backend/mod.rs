@@ -4,8 +4,11 @@ mod connect;
 mod connection;
 mod outages;
 mod query;
+mod send;
+mod statements;
 
 pub use connect::{ConnectError, Connector, Identity};
-pub use connection::{BackendStatement, ByStatement, Connection};
+pub use connection::Connection;
 pub use outages::Outages;
 pub use query::{QueryError, Row, TextResult};
+pub use statements::{BackendStatement, StatementContext, StatementKey, StatementText, StatementTexts, Statements};

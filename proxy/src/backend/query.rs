@@ -2,7 +2,7 @@
 
 use rolecall_protocol::ProtocolError;
 use rolecall_protocol::command;
-use rolecall_protocol::packet::{SequenceId, put_packet};
+use rolecall_protocol::packet::SequenceId;
 use rolecall_protocol::response::text;
 use rolecall_protocol::response::{ErrPacket, OkPacket};
 use rolecall_protocol::statement::{PrepareOk, put_query};
@@ -105,25 +105,12 @@ impl Connection {
         number.ok_or_else(|| ProtocolError::malformed("LAST_INSERT_ID()").into())
     }
 
-    /// Closes the prepared statements of a session that is gone.
-    ///
-    /// # Errors
-    /// [`QueryError`].
-    pub async fn close_statements(&mut self) -> Result<(), QueryError> {
-        let mut bytes = Vec::new();
-        for (_, statement) in self.statements.drain() {
-            put_packet(&mut bytes, &mut SequenceId(0), &command::stmt_close(statement.id));
-        }
-        self.transport.new_exchange();
-        self.transport.write_all(&bytes).await.map_err(|error| QueryError::Leg(error.into()))
-    }
-
     /// COM_RESET_CONNECTION.
     ///
     /// # Errors
     /// [`QueryError`].
     pub async fn reset(&mut self) -> Result<TextResult, QueryError> {
-        self.statements.clear();
+        self.statements.forget();
         self.command(&command::RESET_CONNECTION).await
     }
 
@@ -156,9 +143,8 @@ impl Connection {
     pub async fn prepare(&mut self, sql: &[u8]) -> Result<PrepareOk, QueryError> {
         let capabilities = self.capabilities;
         let mut buffer = Buffer::borrow();
-        self.transport.new_exchange();
+        self.send(&command::stmt_prepare(sql)).await?;
         let mut exchange = Exchange::new(&mut self.transport, &mut buffer);
-        exchange.write(&command::stmt_prepare(sql)).await?;
         exchange.sequence = SequenceId(1);
         let first = exchange.read(ANSWER_PACKET_LIMIT).await?;
         if first.first() == Some(&0xFF) {
@@ -180,9 +166,8 @@ impl Connection {
         let capabilities = self.capabilities;
         let metadata_flag = self.has_metadata_flag();
         let mut buffer = Buffer::borrow();
-        self.transport.new_exchange();
+        self.send(payload).await?;
         let mut exchange = Exchange::new(&mut self.transport, &mut buffer);
-        exchange.write(payload).await?;
         exchange.sequence = SequenceId(1);
         let first = exchange.read(ANSWER_PACKET_LIMIT).await?;
         let mut result = TextResult::default();

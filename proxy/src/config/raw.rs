@@ -346,6 +346,9 @@ pub struct RawPool {
     pub wait_timeout: At<Period>,
     /// A shared connection that no session has used for this long is closed.
     pub idle_timeout: At<Period>,
+    /// Prepared statements that a shared connection keeps for the sessions that have it next; those go first that were not used
+    /// for longest. 0: none is kept. Servers' max_prepared_stmt_count is for all connections together.
+    pub max_prepared_statements: At<u32>,
     /// A shared connection is replaced between two sessions when it is this old, or up to a tenth younger.
     pub max_lifetime: At<Period>,
 }
@@ -542,6 +545,7 @@ impl Default for RawPool {
             max_connections_per_user: 0.into(),
             wait_timeout: seconds(10).into(),
             idle_timeout: seconds(300).into(),
+            max_prepared_statements: 256.into(),
             max_lifetime: seconds(3600).into(),
         }
     }

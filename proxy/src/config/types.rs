@@ -220,6 +220,8 @@ pub struct Pool {
     pub max_connections: u32,
     /// The same for one user at one server; 0: no limit.
     pub max_connections_per_user: u32,
+    /// Prepared statements that one keeps from session to session.
+    pub max_prepared_statements: u32,
     /// How long one lives at most.
     pub max_lifetime: Duration,
     /// How long a statement waits for one.

@@ -54,6 +54,7 @@ pub(super) fn validate(raw: RawConfig, lost: Lost, check: &mut Check) -> Config 
         pool: Pool {
             max_connections: raw.pool.max_connections.value,
             max_connections_per_user: raw.pool.max_connections_per_user.value,
+            max_prepared_statements: raw.pool.max_prepared_statements.value,
             max_lifetime: check.period(raw.pool.max_lifetime, "pool.max_lifetime", SECOND, 365 * DAY),
             wait_timeout: check.period(raw.pool.wait_timeout, "pool.wait_timeout", MILLISECOND, HOUR),
             idle_timeout: check.period(raw.pool.idle_timeout, "pool.idle_timeout", SECOND, DAY),

@@ -137,6 +137,15 @@ impl Scrape {
         for reason in Destroyed::ALL {
             destroyed.put(&[("reason", reason.name())], self.sum(|worker| worker.destroyed.of(*reason).value()))?;
         }
+        let help = "Prepared statements that a session found on a connection, as another one had left them";
+        let reused = self.sum(|worker| worker.statements_reused.value());
+        page.counters("rolecall_pool_statements_reused", help, None)?.put(&[], reused)?;
+        let help = "Prepared statements that were prepared again, on a connection that did not have them";
+        let prepared = self.sum(|worker| worker.statements_prepared.value());
+        page.counters("rolecall_pool_statements_prepared", help, None)?.put(&[], prepared)?;
+        let help = "Prepared statements that were closed because of pool.max_prepared_statements, or of the server's own limit";
+        let closed = self.sum(|worker| worker.statements_closed.value());
+        page.counters("rolecall_pool_statements_closed", help, None)?.put(&[], closed)?;
         Ok(())
     }
 

@@ -37,6 +37,12 @@ pub struct WorkerMetrics {
     pub wait_timeouts: Counter,
     /// Connections that were not handed on, by why.
     pub destroyed: Counters<Destroyed, 3>,
+    /// Executions of prepared statements that another session had left on the connection.
+    pub statements_reused: Counter,
+    /// Prepared statements that connections did not have.
+    pub statements_prepared: Counter,
+    /// Those that were closed to make room.
+    pub statements_closed: Counter,
     pub(super) held: Gauge,
     pub(super) holds: Histogram,
     pub(super) closed: Reasons,

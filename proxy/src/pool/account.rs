@@ -166,6 +166,14 @@ impl AccountPool {
         })
     }
 
+    /// A free connection to `server` that `suits`: the one that has been free longest.
+    pub(super) fn take_free(&self, server: ServerId, suits: impl Fn(&Connection) -> bool) -> Option<Box<Connection>> {
+        self.with(server, |shelf| {
+            let at = shelf.free.iter().position(|(link, _)| suits(link))?;
+            shelf.free.remove(at).map(|(link, _)| link)
+        })
+    }
+
     /// Asks the session that has been idle longest; false where there is none.
     fn ask_an_owner(&self, server: ServerId) -> bool {
         let owner = self.with(server, |shelf| {

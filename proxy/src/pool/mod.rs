@@ -19,10 +19,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rolecall_router::topology::ServerId;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::backend::Identity;
+use crate::backend::{Connection, Identity};
 use crate::monotonic;
 use crate::shared::Shared;
 
@@ -70,6 +71,15 @@ impl Pool {
                 pool.end_sessions(now);
             }
         }
+    }
+
+    /// A connection to `server` that nobody has, and on which there are prepared statements.
+    #[must_use]
+    pub fn take_free_with_statements(&self, server: ServerId) -> Option<(Rc<AccountPool>, Box<Connection>)> {
+        self.all().into_iter().find_map(|pool| {
+            let link = pool.take_free(server, |link| !link.statements.is_empty())?;
+            Some((pool, link))
+        })
     }
 
     fn all(&self) -> Vec<Rc<AccountPool>> {

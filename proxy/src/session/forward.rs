@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use rolecall_protocol::command::Command;
+use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::packet::SequenceId;
 use rolecall_protocol::response::{ErrPacket, ReplyContext, ReplyScanner};
 use rolecall_protocol::{Capabilities, MariadbCapabilities, StatusFlags};
@@ -34,6 +35,8 @@ pub(super) enum Exchanged {
     Done(Outcome),
     /// The server is read-only and refused; nothing of that has reached the client.
     RefusedReadOnly(ErrPacket),
+    /// The server has as many prepared statements as it may have, and made no other; nothing of that has reached the client.
+    TooManyStatements(ErrPacket),
     /// The server was lost.
     Lost {
         /// Whether bytes of the reply have reached the client.
@@ -125,13 +128,13 @@ impl Session {
         self.handle.end();
         let ended = match &result {
             Ok(Exchanged::Done(outcome)) if outcome.err.is_none() => Ended::Ok,
-            Ok(Exchanged::Done(_) | Exchanged::RefusedReadOnly(_)) => Ended::Err,
+            Ok(Exchanged::Done(_) | Exchanged::RefusedReadOnly(_) | Exchanged::TooManyStatements(_)) => Ended::Err,
             Ok(Exchanged::Lost { .. }) | Err(_) => Ended::Broken,
         };
         self.sharing.note_statement(&job.statement, server);
         self.note_read_or_write(job, (server, role), ended, now);
         match result {
-            Ok(exchanged @ (Exchanged::Done(_) | Exchanged::RefusedReadOnly(_))) => {
+            Ok(exchanged @ (Exchanged::Done(_) | Exchanged::RefusedReadOnly(_) | Exchanged::TooManyStatements(_))) => {
                 self.put_back(link);
                 Ok(exchanged)
             }
@@ -168,7 +171,7 @@ impl Session {
             view,
             server: server.id,
             statement: &job.statement,
-            prepared: (statements, job.statement_id),
+            prepared: (statements.under_way, job.statement_id),
             outcome: Outcome::default(),
             out: Vec::new(),
             passing: 0,
@@ -200,6 +203,16 @@ impl Session {
                     return Ok(Exchanged::RefusedReadOnly(err.clone()));
                 }
                 self.worker.shared.topology.report(server.id, ServerError::RefusesWrites);
+            }
+            if let Some(err) = &relay.outcome.err
+                && err.code == ErrorCode::MAX_PREPARED_STMT_COUNT_REACHED.code
+                && job.command == Command::StmtPrepare
+                // Else it has left the buffer, and cannot be sent again.
+                && taken > 0
+                && !reached
+                && step == Step::Done
+            {
+                return Ok(Exchanged::TooManyStatements(err.clone()));
             }
             reached |= write_step(client, &self.handle, &mut relay, &mut reply).await?;
             match step {

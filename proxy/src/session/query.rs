@@ -129,6 +129,7 @@ impl Session {
         let mut hold = Hold::default();
         let mut forced = None;
         let mut losses = 0;
+        let mut has_made_room = false;
         if job.statement.effects.contains(Effects::TRACKERS) {
             self.state.hand_over_trackers();
         }
@@ -160,6 +161,13 @@ impl Session {
                     Some(primary) => forced = Some(primary),
                     None => return self.send_error(&err).await.map(|()| None),
                 },
+                Exchanged::TooManyStatements(err) => {
+                    // It was refused: it may be sent again, once.
+                    if std::mem::replace(&mut has_made_room, true) || !Box::pin(self.make_room_at(target)).await {
+                        return self.send_error(&err).await.map(|()| None);
+                    }
+                    forced = Some(target);
+                }
                 Exchanged::Lost { reached, boundary } => {
                     losses += 1;
                     self.note_lost(target);

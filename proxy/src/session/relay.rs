@@ -9,7 +9,6 @@ use rolecall_router::session::{Pins, SessionState, View};
 use rolecall_router::sql::{Flavour, Statement};
 use rolecall_router::topology::{Role, ServerId};
 
-use crate::backend::{BackendStatement, ByStatement};
 use crate::buffer::Buffer;
 
 /// The most that a packet which needs a look (OK, ERR, column count) may take.
@@ -52,8 +51,8 @@ pub(super) struct Relay<'a> {
     pub view: &'a mut View,
     pub server: ServerId,
     pub statement: &'a Statement,
-    /// The server's prepared statements by the client's ids, and which of these the command is about (0: none).
-    pub prepared: (&'a ByStatement<BackendStatement>, u32),
+    /// The prepared statement that the command is about, by the server's id and by the client's; 0: none.
+    pub prepared: (u32, u32),
     pub outcome: Outcome,
     /// Bytes written anew, in front of what passes; empty in the common case.
     pub out: Vec<u8>,
@@ -118,9 +117,8 @@ impl Relay<'_> {
 
     /// An error that names a prepared statement names it by the server's id.
     fn with_the_clients_id(&self, err: &ErrPacket) -> Option<ErrPacket> {
-        let (statements, id) = self.prepared;
-        let statement = statements.get(&id)?;
-        err.about_statement(StatementId(statement.id), StatementId(id))
+        let (servers, clients) = self.prepared;
+        if servers == 0 { None } else { err.about_statement(StatementId(servers), StatementId(clients)) }
     }
 
     fn ok(

@@ -195,6 +195,7 @@ impl Session {
         if is_to_close && !self.sharing.pool.is_wanted(server) {
             link.transport.close().await;
         } else {
+            self.leave_statements(&mut link);
             self.worker.metrics.handovers.increment();
             self.sharing.pool.give(link);
         }
@@ -236,6 +237,7 @@ impl Session {
             if self.sharing.insert_id_at == Some(link.server.id) {
                 link.view.insert_id = None;
             }
+            self.leave_statements(&mut link);
             self.sharing.pool.give(link);
         }
     }
@@ -326,7 +328,7 @@ impl Session {
                 return false;
             }
         }
-        link.statements.is_empty() || link.close_statements().await.is_ok()
+        true
     }
 
     /// Whether a statement asks for what went with the connection on which the one before it ran.

@@ -35,7 +35,7 @@ impl Session {
                 None => return Err(CloseReason::ClientBroke),
             },
             Command::StmtExecute | Command::StmtBulkExecute => {
-                if command == Command::StmtExecute && !self.read_types(buffer).await? {
+                if !self.read_types(command, buffer).await? {
                     return self.refuse_long(buffer, &too_many_types()).await;
                 }
                 match self.execute_job(command, &buffer.filled()[HEADER_LENGTH..head_of(buffer)], false) {
@@ -55,8 +55,8 @@ impl Session {
 
     /// Reads a long execution up to its values: whether it brings types, and which, must be known. False where that is more
     /// than is held of a command.
-    async fn read_types(&mut self, buffer: &mut Buffer) -> Result<bool, CloseReason> {
-        while self.ends_inside_types(&buffer.filled()[HEADER_LENGTH..head_of(buffer)]) {
+    async fn read_types(&mut self, command: Command, buffer: &mut Buffer) -> Result<bool, CloseReason> {
+        while self.ends_inside_types(command, &buffer.filled()[HEADER_LENGTH..head_of(buffer)]) {
             // What is too short as a whole is refused by the server, in its own words (trap B7).
             let length = PacketHeader::read(buffer.filled()).map_or(0, |header| header.payload_length());
             if buffer.len() >= HEADER_LENGTH + length {
@@ -113,7 +113,7 @@ impl Session {
                 // A server that refused the statement before its end has closed the connection, and so it is here.
                 if written { Ok(()) } else { Err(CloseReason::ServerLost) }
             }
-            Exchanged::RefusedReadOnly(err) => self.send_error(&err).await,
+            Exchanged::RefusedReadOnly(err) | Exchanged::TooManyStatements(err) => self.send_error(&err).await,
             Exchanged::Lost { boundary, .. } => {
                 self.note_lost(target);
                 self.report_loss(boundary, tied, unknown).await

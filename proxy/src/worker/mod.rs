@@ -13,7 +13,7 @@ use rolecall_router::sql::{ClientCharset, Lexing, SqlMode, Statement, Verdicts};
 use rolecall_router::topology::Topology;
 use tokio::sync::watch;
 
-use crate::backend::Identity;
+use crate::backend::{Identity, StatementTexts};
 use crate::metrics::WorkerMetrics;
 use crate::pool::Pool;
 use crate::shared::{Settings, Shared};
@@ -37,6 +37,8 @@ pub struct Worker {
     rotation: Cell<u32>,
     /// Server connections that its sessions share.
     pub pool: Pool,
+    /// The texts of its sessions' prepared statements.
+    pub statement_texts: RefCell<StatementTexts>,
     /// Each KILL under way holds a receiver.
     kills: watch::Sender<()>,
 }
@@ -55,6 +57,7 @@ impl Worker {
             metrics,
             rotation: Cell::new(0),
             pool: Pool::default(),
+            statement_texts: RefCell::default(),
             kills: watch::Sender::default(),
         }
     }

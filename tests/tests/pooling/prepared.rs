@@ -9,7 +9,7 @@ use crate::pool::Pool;
 const UNKNOWN_STATEMENT: u16 = 1243;
 
 /// The text in the one column of the first binary row.
-fn text(reply: &Reply) -> String {
+pub fn text(reply: &Reply) -> String {
     let row = reply.packets.iter().find(|packet| packet.part == Part::Row);
     let row = row.unwrap_or_else(|| panic!("no row: {:?}", reply.error()));
     if row.payload[1] != 0 {

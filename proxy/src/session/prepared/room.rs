@@ -1,0 +1,57 @@
+//! How many statements connections keep for others, and what goes where a server has no room for one more.
+
+use rolecall_protocol::MariadbCapabilities;
+use rolecall_protocol::command;
+use rolecall_router::topology::ServerId;
+
+use crate::backend::Connection;
+use crate::session::Session;
+
+impl Session {
+    /// Statements that one connection may have; a session's own are not counted against it.
+    pub(super) fn statement_limit(&self) -> usize {
+        self.worker.with_settings(|settings| settings.max_prepared_statements)
+    }
+
+    /// Takes from a connection, which the session is about to give up, the statements that others must not find there.
+    pub(in crate::session) fn leave_statements(&self, link: &mut Connection) {
+        // There the server leaves out a result's metadata where it has sent them before: to whomever.
+        let is_metadata_sent_once = link.mariadb.contains(MariadbCapabilities::CACHE_METADATA);
+        let limit = if is_metadata_sent_once { 0 } else { self.statement_limit() };
+        self.worker.metrics.statements_closed.add(link.statements.leave_session(limit) as u64);
+    }
+
+    /// The server of `link` has as many prepared statements as it may have (error 1461): closes some that this session does not
+    /// need. False where there are none.
+    pub(super) async fn make_room(&self, link: &mut Connection) -> bool {
+        let closed = link.statements.make_room();
+        self.worker.metrics.statements_closed.add(closed as u64);
+        closed > 0 || self.make_room_elsewhere(link.server.id).await
+    }
+
+    /// The same for a client's own COM_STMT_PREPARE, which was refused on the session's connection to `server`.
+    pub(in crate::session) async fn make_room_at(&mut self, server: ServerId) -> bool {
+        if let Some(link) = self.links.iter_mut().find(|link| link.server.id == server) {
+            let closed = link.statements.make_room();
+            self.worker.metrics.statements_closed.add(closed as u64);
+            if closed > 0 {
+                return true;
+            }
+        }
+        self.make_room_elsewhere(server).await
+    }
+
+    /// Closes all statements of a connection that nobody has.
+    async fn make_room_elsewhere(&self, server: ServerId) -> bool {
+        while let Some((pool, mut link)) = self.worker.pool.take_free_with_statements(server) {
+            let closed = link.statements.leave_session(0);
+            // COM_STMT_CLOSE has no answer: that of a PING tells that it was read.
+            if link.command(&command::PING).await.is_ok() {
+                self.worker.metrics.statements_closed.add(closed as u64);
+                pool.give(link);
+                return true;
+            }
+        }
+        false
+    }
+}
