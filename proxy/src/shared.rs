@@ -1,5 +1,6 @@
 //! What all workers share: an immutable composition, atomics, and the current snapshots.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,8 @@ pub struct Settings {
     pub max_lifetime: Duration,
     /// How long nobody has to use a shared connection before it is closed.
     pub idle_timeout: Duration,
+    /// Users whose sessions share server connections, or do not, whatever their listener says.
+    pub shares_by_user: HashMap<Vec<u8>, bool>,
     /// Statements up to this many bytes are classified; longer ones stream to the primary.
     pub statement_buffer: usize,
     /// The longest statement, in bytes.
@@ -48,6 +51,14 @@ pub struct Settings {
     pub read_timeout: Duration,
     /// How long a silent client is believed to be there.
     pub liveness: Liveness,
+}
+
+impl Settings {
+    /// Whether the sessions of `user` at a listener whose sessions share server connections (`by_listener`) do so.
+    #[must_use]
+    pub fn shares(&self, user: &[u8], by_listener: bool) -> bool {
+        self.shares_by_user.get(user).copied().unwrap_or(by_listener)
+    }
 }
 
 /// TLS as a listener offers it.
@@ -68,7 +79,7 @@ pub struct ListenerProfile {
     pub mode: Mode,
     /// What reads are promised, unless the session or the statement says otherwise.
     pub consistency: Consistency,
-    /// Whether its sessions share server connections.
+    /// Whether its sessions share server connections, where nothing else is said of their user.
     pub shares: bool,
     /// TLS towards its clients.
     pub tls: ClientTls,

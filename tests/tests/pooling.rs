@@ -26,5 +26,7 @@ mod statement_limits;
 mod statements;
 #[path = "pooling/timeouts.rs"]
 mod timeouts;
+#[path = "pooling/users.rs"]
+mod users;
 #[path = "pooling/waiting.rs"]
 mod waiting;

@@ -73,6 +73,11 @@ pub(super) fn settings(config: &Config) -> Settings {
         max_prepared_statements: config.pool.max_prepared_statements as usize,
         max_lifetime: config.pool.max_lifetime,
         idle_timeout: config.pool.idle_timeout,
+        shares_by_user: config
+            .users
+            .iter()
+            .filter_map(|user| Some((user.name.clone().into_bytes(), user.pooling? == config::Pooling::Transaction)))
+            .collect(),
         statement_buffer: config.limits.statement_buffer,
         max_packet: usize::try_from(config.limits.max_packet).unwrap_or(usize::MAX),
         handshake_timeout: config.limits.handshake_timeout,
@@ -90,7 +95,8 @@ pub(super) fn limits(config: &Config) -> Limits {
 }
 
 pub(super) fn known_users(config: &Config) -> Vec<(Vec<u8>, Known)> {
-    config.users.iter().map(|user| (user.name.clone().into_bytes(), Known::from(&user.secret))).collect()
+    let known = |user: &config::User| Some((user.name.clone().into_bytes(), Known::from(user.secret.as_ref()?)));
+    config.users.iter().filter_map(known).collect()
 }
 
 fn connector(config: &Config, clock: Clock) -> anyhow::Result<Connector> {

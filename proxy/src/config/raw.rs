@@ -25,8 +25,9 @@ pub struct RawConfig {
     /// The account that watches the servers: lag, group membership and the catalogue of stored routines, views and
     /// triggers. Without it the proxy works with less, and `/readyz` says what is missing.
     pub monitor: Option<At<RawMonitor>>,
-    /// Accounts whose credentials the proxy knows from the start. Others need none: the proxy learns a password when its
-    /// user logs in, and proves it at a server.
+    /// Accounts of which something is said here: their credentials, so that the proxy knows them from the start, or how they
+    /// share connections. Nobody needs to stand here: the proxy learns a password when its user logs in, and proves it at a
+    /// server.
     pub users: Vec<At<RawUser>>,
     /// The connections to the servers.
     pub backend: RawBackend,
@@ -205,7 +206,7 @@ pub struct RawMonitor {
     pub password_file: Option<At<PathBuf>>,
 }
 
-/// An account with its credential: exactly one of `password_file` and `password_hash`.
+/// An account: at most one of `password_file` and `password_hash`.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping such as `name: app`")]
 pub struct RawUser {
@@ -218,6 +219,9 @@ pub struct RawUser {
     /// that plugin only.
     #[serde(default)]
     pub password_hash: Option<At<String>>,
+    /// How long its sessions keep a server connection, whatever the listener says; a change counts for new sessions.
+    #[serde(default)]
+    pub pooling: Option<Pooling>,
 }
 
 /// The connections to the servers.

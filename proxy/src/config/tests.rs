@@ -156,7 +156,10 @@ const ONE_MISTAKE: [(&str, &str); 33] = [
         "monitor: {user: m, password_file: /nonexistent}",
         "2:35: monitor.password_file: cannot read /nonexistent: No such file or directory (os error 2): name a file that the proxy may read",
     ),
-    ("users: [{name: app}]", "2:9: users[0]: has no credential: add `password_file: FILE` or `password_hash: \"*…\"`"),
+    (
+        "users: [{name: app}]",
+        "2:9: users[0]: says nothing of the account: add `password_file: FILE`, `password_hash: \"*…\"` or `pooling: session`",
+    ),
     (
         "users: [{name: app, password_hash: sesame}]",
         "2:36: users[0].password_hash: is not what mysql_native_password stores: write `\"*` and 40 hexadecimal digits`\"`, as in mysql.user.authentication_string",
@@ -234,9 +237,9 @@ fn a_password_file_ends_without_its_line_break_and_never_shows() {
         format!("{SERVERS}users:\n- {{name: app, password_file: secret}}\n- {{name: old, password_hash: '{hash}'}}\n");
     std::fs::write(&file, text).unwrap();
     let config = Loader { file: Some(file.clone()), ..Loader::default() }.load().unwrap();
-    let Secret::Password(password) = &config.users[0].secret else { panic!("{:?}", config.users) };
+    let Some(Secret::Password(password)) = &config.users[0].secret else { panic!("{:?}", config.users) };
     assert_eq!(password.expose(), b"s3cret-of-app");
-    let Secret::NativeStored(stored) = &config.users[1].secret else { panic!("{:?}", config.users) };
+    let Some(Secret::NativeStored(stored)) = &config.users[1].secret else { panic!("{:?}", config.users) };
     assert_eq!(stored.0[..3], [0x6B, 0xB4, 0x83]);
     let shown = format!("{config:?}");
     assert!(!shown.contains("s3cret") && !shown.to_uppercase().contains("6BB4"), "{shown}");
@@ -377,4 +380,12 @@ fn zones_and_weights() {
     assert_eq!((pods.zone_key.as_str(), pods.weight_key.as_str()), ("topology.kubernetes.io/zone", "share"));
     let found = mistakes("zone: ''\nservers: [{address: db0, weight: 10001}]\n");
     assert!(found[0].contains("zone") && found[1].contains("write 0 to 10000"), "{found:?}");
+}
+
+#[test]
+fn a_user_may_stand_there_for_its_pooling_alone() {
+    let config = valid(&format!("{SERVERS}users: [{{name: batch, pooling: session}}]\n"));
+    let User { name, secret, pooling } = &config.users[0];
+    assert_eq!((name.as_str(), secret, *pooling), ("batch", &None, Some(Pooling::Session)));
+    assert_eq!(config.diff(&valid(SERVERS)).applies, [Part::Users]);
 }

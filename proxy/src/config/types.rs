@@ -26,7 +26,7 @@ pub struct Config {
     pub source: Source,
     /// The monitoring account, if there is one.
     pub monitor: Option<Monitor>,
-    /// Accounts known from the start; no name twice.
+    /// Accounts of which something is said; no name twice.
     pub users: Vec<User>,
     /// The connections to the servers.
     pub backend: Backend,
@@ -140,13 +140,15 @@ pub struct Monitor {
     pub password: Password,
 }
 
-/// An account known from the start.
+/// An account of which something is said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// Its name, without a host.
     pub name: String,
-    /// What is known of its password.
-    pub secret: Secret,
+    /// What is known of its password; None: it is learnt, as those of accounts that are not named.
+    pub secret: Option<Secret>,
+    /// How long its sessions keep a server connection; None: as the listener says.
+    pub pooling: Option<Pooling>,
 }
 
 /// What the configuration tells of a password.

@@ -237,7 +237,7 @@ fn monitor(At { value, place }: At<RawMonitor>, check: &mut Check) -> Option<Mon
 
 fn users(raw: Vec<At<RawUser>>, check: &mut Check) -> Vec<User> {
     let mut seen = Seen::default();
-    let validated = raw.into_iter().enumerate().filter_map(|(index, At { value, place })| {
+    let validated = raw.into_iter().enumerate().map(|(index, At { value, place })| {
         let path = format!("users[{index}]");
         account_name(&value.name, &format!("{path}.name"), check);
         seen.note(value.name.value.clone(), value.name.place, &format!("{path}.name"), check);
@@ -249,13 +249,15 @@ fn users(raw: Vec<At<RawUser>>, check: &mut Check) -> Vec<User> {
                 check.wrong(hash.place, format!("{path}.password_hash"), message);
                 None
             }
-            (None, None) if check.is_wrong_inside(&path) => None,
+            (None, None) if value.pooling.is_some() || check.is_wrong_inside(&path) => None,
             (None, None) => {
-                check.wrong(place, &path, "has no credential: add `password_file: FILE` or `password_hash: \"*…\"`");
+                let message = "says nothing of the account: add `password_file: FILE`, `password_hash: \"*…\"` or \
+                               `pooling: session`";
+                check.wrong(place, &path, message);
                 None
             }
         };
-        Some(User { name: value.name.value, secret: secret? })
+        User { name: value.name.value, secret, pooling: value.pooling }
     });
     validated.collect()
 }

@@ -1,5 +1,6 @@
 //! COM_CHANGE_USER and COM_RESET_CONNECTION.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +15,14 @@ use rolecall_router::topology::ServerId;
 use tokio::time::Instant;
 
 use super::consistency::Reads;
+use super::sharing::Sharing;
 use super::{CloseReason, Session};
 use crate::backend::{Connection, Identity};
 use crate::buffer::Buffer;
 use crate::client::{Claim, LoginEnd, authenticate, first_plugin, prove};
 use crate::exchange::Exchange;
 use crate::metrics::LoginOutcome;
+use crate::pool::Spot;
 
 /// How long the answer to a wrong password takes.
 const WRONG_GUESS: Duration = Duration::from_secs(1);
@@ -119,7 +122,11 @@ impl Session {
         self.borrowed = None;
         let pool = self.worker.pool.account(&identity, &self.worker.shared.gates);
         self.links = super::placed(connection, &pool);
-        self.sharing.start_over(pool);
+        let by_listener = self.sharing.by_listener();
+        let by_user = self.worker.with_settings(|settings| settings.shares(&identity.user, by_listener));
+        // The old spot stands in the lines of the old account.
+        let spot = Rc::new(Spot::new(Arc::clone(&self.handle)));
+        self.sharing = Sharing::new(by_listener, by_user, pool, spot);
         self.handle.set_user(&identity.user);
         self.handle.set_pins(self.state.pins());
         self.identity = identity;

@@ -97,9 +97,7 @@ impl Session {
         let state = SessionState::new(identity.schema.clone(), lexing, status);
         let pool = worker.pool.account(&identity, &worker.shared.gates);
         let spot = Rc::new(Spot::new(Arc::clone(&handle)));
-        if profile.shares {
-            pool.enlist(&spot);
-        }
+        let by_user = worker.with_settings(|settings| settings.shares(&identity.user, profile.shares));
         let links = placed(connection, &pool);
         let session = Self {
             worker,
@@ -113,7 +111,7 @@ impl Session {
             prepared: PreparedStatements::default(),
             borrowed: None,
             reads: Reads::new(profile.consistency),
-            sharing: Sharing::new(profile.shares, pool, spot),
+            sharing: Sharing::new(profile.shares, by_user, pool, spot),
         };
         session.publish_links();
         session

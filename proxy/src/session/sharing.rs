@@ -26,8 +26,10 @@ use crate::topology::ServerError;
 /// A session's part in its account's pool.
 #[derive(Debug)]
 pub(super) struct Sharing {
-    /// Whether the listener's sessions share at all.
+    /// Whether the listener's sessions share, where nothing else is said of their user.
     by_listener: bool,
+    /// Whether its user's sessions do, at this listener.
+    by_user: bool,
     /// Whether this one does now.
     pub is_on: bool,
     pub pool: Rc<AccountPool>,
@@ -47,10 +49,14 @@ pub(super) struct Sharing {
 }
 
 impl Sharing {
-    pub fn new(by_listener: bool, pool: Rc<AccountPool>, spot: Rc<Spot>) -> Self {
+    pub fn new(by_listener: bool, by_user: bool, pool: Rc<AccountPool>, spot: Rc<Spot>) -> Self {
+        if by_user {
+            pool.enlist(&spot);
+        }
         Self {
             by_listener,
-            is_on: by_listener,
+            by_user,
+            is_on: by_user,
             pool,
             spot,
             insert_id: 0,
@@ -62,12 +68,9 @@ impl Sharing {
         }
     }
 
-    /// Another user has logged in on the same connection.
-    pub fn start_over(&mut self, pool: Rc<AccountPool>) {
-        if self.by_listener {
-            pool.enlist(&self.spot);
-        }
-        *self = Self::new(self.by_listener, pool, Rc::clone(&self.spot));
+    /// Whether the listener's sessions share, where nothing else is said of their user.
+    pub const fn by_listener(&self) -> bool {
+        self.by_listener
     }
 
     /// COM_RESET_CONNECTION.
@@ -221,7 +224,7 @@ impl Session {
 
     /// The session ends: what it leaves clean is for others.
     pub(super) fn release(&mut self) {
-        if !self.sharing.by_listener {
+        if !self.sharing.by_user {
             return;
         }
         if !self.is_shareable() || self.state.was_reset() || self.handle.is_being_killed() {
