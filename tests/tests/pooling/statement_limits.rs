@@ -76,6 +76,23 @@ on_every_server! {
         assert_eq!(pool.metric("rolecall_pool_statements_prepared_total"), 4);
     }
 
+    /// COM_STMT_CLOSE has no answer, and the numbers of compressed packets start anew with each command.
+    fn compressed_connections_keep_in_step(stage) {
+        let pool = Pool::new(stage, "limit_zlib", "max_connections: 1");
+        let proxy = started(pool.server(), "workers: 1\nbackend: {compression: zlib}\npool: {max_connections: 1, max_prepared_statements: 2}\n");
+        let mut sessions: Vec<_> = ["a", "b"].into_iter().map(|name| {
+            let mut client = proxy.login(&pool.options);
+            let ids = prepare(&mut client, name, 4);
+            (client, name, ids)
+        }).collect();
+        for _ in 0..3 {
+            sessions.iter_mut().for_each(|(client, name, ids)| expect_all(client, name, ids));
+        }
+        sessions[0].0.run("select 1");
+        assert_eq!(at_server(&pool), 2);
+        proxy.expect_no_panic();
+    }
+
     fn none_is_kept_where_none_may_be(stage) {
         let pool = Pool::new(stage, "limit_none", "max_connections: 1, max_prepared_statements: 0");
         let [mut first, mut second] = [pool.login(), pool.login()];
@@ -126,7 +143,7 @@ on_every_server! {
     /// Connections that move between workers take their statements along.
     fn statements_move_between_workers(stage) {
         let account = Pool::new(stage, "limit_moves", "max_connections: 1");
-        let proxy = two_workers(account.server());
+        let proxy = started(account.server(), "workers: 2\npool: {max_connections: 1}\n");
         let mut sessions: Vec<_> = (0..4).map(|_| {
             let mut client = proxy.login(&account.options);
             let ids = prepare(&mut client, "m", 3);
@@ -143,8 +160,7 @@ on_every_server! {
     }
 }
 
-fn two_workers(server: &Server) -> Proxy {
-    let configuration = "workers: 2\npool: {max_connections: 1}\n".to_owned();
-    let listener = Some("pooling: transaction".to_owned());
+fn started(server: &Server, configuration: &str) -> Proxy {
+    let (configuration, listener) = (configuration.to_owned(), Some("pooling: transaction".to_owned()));
     Proxy::start([server], &ProxyOptions { configuration, listener, ..ProxyOptions::default() })
 }

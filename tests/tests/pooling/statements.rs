@@ -94,13 +94,20 @@ on_every_server! {
         let [mut first, mut second] = [pool.login(), pool.login()];
         let mut direct = Client::login(pool.server().address(), &pool.options).expect("a login");
         for sql in statements {
-            for theirs in values() {
+            for (their_at, theirs) in values().into_iter().enumerate() {
                 for (at, own) in values().into_iter().enumerate() {
+                    // Of a text that MySQL calculates with, earlier ones decide whether the result is an integer or a decimal.
+                    // The number is the same (docs/pooling.md).
+                    let are_texts = theirs.kind == 0xFD && own.kind == 0xFD && their_at != at;
+                    if are_texts && ["select ? + 1", "select coalesce(?, 7)"].contains(&sql) {
+                        continue;
+                    }
                     // The second one's is executed on what the first has left.
                     let [id, used, fresh] = [&mut second, &mut first, &mut direct].map(|client| client.prepare(sql).id);
                     first.execute(used, std::slice::from_ref(&theirs)).expect_ok(sql);
-                    if at % 2 == 1 {
-                        first.execute(used, &[Parameter::integer(1)]).expect_ok(sql);
+                    // What was bound last may be the same types, though others were before.
+                    if (their_at + at) % 2 == 0 {
+                        first.execute(used, std::slice::from_ref(&own)).expect_ok(sql);
                     }
                     for with_types in [true, false] {
                         let found = second.execute_with(id, 0, std::slice::from_ref(&own), with_types);
@@ -184,15 +191,18 @@ on_every_server! {
         let pool = Pool::new(stage, "stmt_cursor", "max_connections: 1");
         let sql = "select concat('row ', id) from t where id > ? order by id";
         let [mut first, mut second] = [pool.login(), pool.login()];
-        let [used, id] = [&mut first, &mut second].map(|client| client.prepare(sql).id);
         let zero = [Parameter::integer(0)];
         for round in 0..4 {
-            let reply = second.execute(id, &zero);
-            assert_eq!((reply.code(), reply.count(Part::Row)), (0, 3));
-            first.execute_with(used, 1, &zero, true).expect_ok("a cursor");
-            let rows = if round % 2 == 0 { 10 } else { 1 };
-            assert_eq!(text(&first.fetch(used, rows)), "row 1");
-            first.reset_statement(used).expect_ok("reset");
+            // What is on the connection is the first one's, and has its first execution with a cursor.
+            let [id, used] = [&mut second, &mut first].map(|client| client.prepare(sql).id);
+            for _ in 0..2 {
+                first.execute_with(used, 1, &zero, true).expect_ok("a cursor");
+                let rows = if round % 2 == 0 { 10 } else { 1 };
+                assert_eq!(text(&first.fetch(used, rows)), "row 1");
+                first.reset_statement(used).expect_ok("reset");
+                let reply = second.execute(id, &zero);
+                assert_eq!((reply.code(), reply.count(Part::Row)), (0, 3));
+            }
         }
     }
 

@@ -1,6 +1,5 @@
 //! How many statements connections keep for others, and what goes where a server has no room for one more.
 
-use rolecall_protocol::MariadbCapabilities;
 use rolecall_protocol::command;
 use rolecall_router::topology::ServerId;
 
@@ -15,9 +14,7 @@ impl Session {
 
     /// Takes from a connection, which the session is about to give up, the statements that others must not find there.
     pub(in crate::session) fn leave_statements(&self, link: &mut Connection) {
-        // There the server leaves out a result's metadata where it has sent them before: to whomever.
-        let is_metadata_sent_once = link.mariadb.contains(MariadbCapabilities::CACHE_METADATA);
-        let limit = if is_metadata_sent_once { 0 } else { self.statement_limit() };
+        let limit = self.statement_limit();
         self.worker.metrics.statements_closed.add(link.statements.leave_session(limit) as u64);
     }
 
