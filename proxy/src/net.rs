@@ -128,6 +128,18 @@ impl Stream {
         }
     }
 
+    /// Whether there is something to read, the end, or an error: what the operating system knows now, with a system call.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        let mut byte = [std::mem::MaybeUninit::uninit()];
+        let seen = match self {
+            Self::Tcp(stream) => SockRef::from(stream).peek(&mut byte),
+            Self::Unix(stream) => SockRef::from(stream).peek(&mut byte),
+            Self::Moving(_) => not_here(),
+        };
+        !matches!(seen, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
     /// Reads into `room`; `Ok(0)` is the end.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut room = ReadBuf::new(room);

@@ -39,6 +39,8 @@ pub struct Settings {
     pub max_lifetime: Duration,
     /// How long nobody has to use a shared connection before it is closed.
     pub idle_timeout: Duration,
+    /// How many idle ones of an account to a server each worker keeps, and opens in advance.
+    pub min_idle: usize,
     /// Users whose sessions share server connections, or do not, whatever their listener says.
     pub shares_by_user: HashMap<Vec<u8>, bool>,
     /// Statements up to this many bytes are classified; longer ones stream to the primary.

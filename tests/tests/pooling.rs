@@ -30,3 +30,5 @@ mod timeouts;
 mod users;
 #[path = "pooling/waiting.rs"]
 mod waiting;
+#[path = "pooling/warm.rs"]
+mod warm;

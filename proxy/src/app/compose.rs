@@ -73,6 +73,7 @@ pub(super) fn settings(config: &Config) -> Settings {
         max_prepared_statements: config.pool.max_prepared_statements as usize,
         max_lifetime: config.pool.max_lifetime,
         idle_timeout: config.pool.idle_timeout,
+        min_idle: config.pool.min_idle.div_ceil(config.workers.get()) as usize,
         shares_by_user: config
             .users
             .iter()

@@ -18,6 +18,7 @@ use crate::buffer::Buffer;
 use crate::clock::Clock;
 use crate::crypto::ServerKeys;
 use crate::exchange::{Exchange, LegError};
+use crate::metrics::ConnectOutcome;
 use crate::net::{Liveness, Stream};
 use crate::tls::ServerTls;
 use crate::transport::Transport;
@@ -111,6 +112,17 @@ pub enum ConnectError {
     /// Connecting and logging in took longer than the connect timeout.
     #[error("the server did not complete the login within {0:?}")]
     TimedOut(Duration),
+}
+
+impl From<&ConnectError> for ConnectOutcome {
+    fn from(error: &ConnectError) -> Self {
+        match error {
+            ConnectError::Refused(_) | ConnectError::TurnedAway(_) => Self::Refused,
+            ConnectError::Unreachable(_) => Self::Unreachable,
+            ConnectError::Incompatible(_) | ConnectError::Configuration(_) => Self::Incompatible,
+            ConnectError::TimedOut(_) => Self::TimedOut,
+        }
+    }
 }
 
 impl From<LegError> for ConnectError {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use rolecall_protocol::handshake::Established;
 use rolecall_protocol::{Capabilities, MariadbCapabilities, StatusFlags};
@@ -10,6 +11,7 @@ use rolecall_router::session::{Variables, View};
 use rolecall_router::topology::Server;
 
 use crate::buffer::Buffer;
+use crate::clock::Clock;
 use crate::monotonic;
 use crate::pool::Permit;
 use crate::transport::Transport;
@@ -49,7 +51,16 @@ pub struct Connection {
     pub old_at: u64,
     /// Another session has used it, and left what it set.
     pub is_used: bool,
+    /// When it was last seen to answer, about, in nanoseconds of [`crate::monotonic`].
+    pub quiet_since: u64,
 }
+
+/// A connection that was quiet for longer is asked whether it is still there before it serves another session. HikariCP asks
+/// after half a second, PgBouncer after 30 s; ProxySQL asks all the time. A round trip after a second without any costs
+/// nobody anything, and what has gone without a word (a firewall, a failed node) is found before a statement is lost in it.
+const QUIET: Duration = Duration::from_secs(1);
+/// How long it has for the answer.
+const ANSWER: Duration = Duration::from_secs(2);
 
 impl Connection {
     pub(super) fn new(server: Arc<Server>, transport: Transport, established: Established, schema: Vec<u8>) -> Self {
@@ -69,6 +80,7 @@ impl Connection {
             baseline: None,
             old_at: u64::MAX,
             is_used: false,
+            quiet_since: monotonic::nanoseconds(),
         }
     }
 
@@ -100,6 +112,20 @@ impl Connection {
         self.is_used = true;
         self.is_reset = false;
         self.view.revision = View::NOBODYS;
+    }
+
+    /// [`Self::is_stale`] by the operating system's word, which may be ahead of the event loop's: for a connection that changes
+    /// hands. Costs a system call.
+    pub fn is_gone(&mut self) -> bool {
+        self.is_stale() || self.transport.stream().has_news()
+    }
+
+    /// Whether it still leads to its server: asked where it was quiet for longer than a second. Otherwise do not use it any more.
+    pub async fn is_there(&mut self, clock: &Clock) -> bool {
+        if monotonic::nanoseconds().saturating_sub(self.quiet_since) < QUIET.as_nanos() as u64 {
+            return true;
+        }
+        matches!(clock.timeout(ANSWER, self.ping()).await, Ok(Ok(_)))
     }
 
     /// Whether the server has said something, or hung up, while nothing was asked: then the connection is not usable

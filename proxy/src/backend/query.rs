@@ -105,6 +105,14 @@ impl Connection {
         number.ok_or_else(|| ProtocolError::malformed("LAST_INSERT_ID()").into())
     }
 
+    /// COM_PING.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn ping(&mut self) -> Result<TextResult, QueryError> {
+        self.command(&command::PING).await
+    }
+
     /// COM_RESET_CONNECTION.
     ///
     /// # Errors

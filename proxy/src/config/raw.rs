@@ -350,6 +350,9 @@ pub struct RawPool {
     pub wait_timeout: At<Period>,
     /// A shared connection that no session has used for this long is closed.
     pub idle_timeout: At<Period>,
+    /// So many idle connections of each account to each server that it uses are kept all the same, and opened in advance where
+    /// there are fewer, until the account had no session for an hour. Rounded up to the same number for each worker.
+    pub min_idle: At<u32>,
     /// Prepared statements that a shared connection keeps for the sessions that have it next; those go first that were not used
     /// for longest. 0: none is kept. Servers' max_prepared_stmt_count is for all connections together.
     pub max_prepared_statements: At<u32>,
@@ -549,6 +552,7 @@ impl Default for RawPool {
             max_connections_per_user: 0.into(),
             wait_timeout: seconds(10).into(),
             idle_timeout: seconds(300).into(),
+            min_idle: 0.into(),
             max_prepared_statements: 256.into(),
             max_lifetime: seconds(3600).into(),
         }

@@ -389,3 +389,10 @@ fn a_user_may_stand_there_for_its_pooling_alone() {
     assert_eq!((name.as_str(), secret, *pooling), ("batch", &None, Some(Pooling::Session)));
     assert_eq!(config.diff(&valid(SERVERS)).applies, [Part::Users]);
 }
+
+#[test]
+fn connections_in_advance_fit_under_the_limits() {
+    assert_eq!(valid(&format!("{SERVERS}pool: {{min_idle: 4, max_connections: 4}}\n")).pool.min_idle, 4);
+    let found = mistakes(&format!("{SERVERS}pool: {{min_idle: 4, max_connections: 9, max_connections_per_user: 3}}\n"));
+    assert!(found[0].contains("pool.min_idle: 4 is more than the 3 connections"), "{found:?}");
+}

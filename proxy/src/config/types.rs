@@ -230,6 +230,8 @@ pub struct Pool {
     pub wait_timeout: Duration,
     /// How long nobody has to use one before it is closed.
     pub idle_timeout: Duration,
+    /// How many idle ones of an account to a server are kept; at most `max_connections` and `max_connections_per_user`.
+    pub min_idle: u32,
 }
 
 /// How the servers are watched.

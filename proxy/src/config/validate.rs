@@ -51,14 +51,7 @@ pub(super) fn validate(raw: RawConfig, lost: Lost, check: &mut Check) -> Config 
             hold_timeout: check.period(raw.routing.hold_timeout, "routing.hold_timeout", Duration::ZERO, HOUR),
             catch_up_timeout: check.period(raw.routing.catch_up_timeout, "routing.catch_up_timeout", MILLISECOND, HOUR),
         },
-        pool: Pool {
-            max_connections: raw.pool.max_connections.value,
-            max_connections_per_user: raw.pool.max_connections_per_user.value,
-            max_prepared_statements: raw.pool.max_prepared_statements.value,
-            max_lifetime: check.period(raw.pool.max_lifetime, "pool.max_lifetime", SECOND, 365 * DAY),
-            wait_timeout: check.period(raw.pool.wait_timeout, "pool.wait_timeout", MILLISECOND, HOUR),
-            idle_timeout: check.period(raw.pool.idle_timeout, "pool.idle_timeout", SECOND, DAY),
-        },
+        pool: pool(raw.pool, check),
         probe: Probe {
             interval: check.period(raw.probe.interval, "probe.interval", 10 * MILLISECOND, 60 * SECOND),
             timeout: check.period(raw.probe.timeout, "probe.timeout", 10 * MILLISECOND, 60 * SECOND),
@@ -80,6 +73,25 @@ pub(super) fn validate(raw: RawConfig, lost: Lost, check: &mut Check) -> Config 
             user_timeout: zero_is_off(raw.tcp.user_timeout, "tcp.user_timeout", check),
         },
         files: std::mem::take(&mut check.files),
+    }
+}
+
+fn pool(raw: RawPool, check: &mut Check) -> Pool {
+    let (limit, of_user) = (raw.max_connections.value, raw.max_connections_per_user.value);
+    let min_idle = check.number(raw.min_idle, "pool.min_idle", 0, 10_000);
+    let most = [limit, of_user].into_iter().filter(|limit| *limit > 0).min().unwrap_or(u32::MAX);
+    if min_idle > most {
+        let message = format!("{min_idle} is more than the {most} connections that may exist: write at most that");
+        check.wrong(raw.min_idle.place, "pool.min_idle", message);
+    }
+    Pool {
+        max_connections: limit,
+        max_connections_per_user: of_user,
+        max_prepared_statements: raw.max_prepared_statements.value,
+        max_lifetime: check.period(raw.max_lifetime, "pool.max_lifetime", SECOND, 365 * DAY),
+        wait_timeout: check.period(raw.wait_timeout, "pool.wait_timeout", MILLISECOND, HOUR),
+        idle_timeout: check.period(raw.idle_timeout, "pool.idle_timeout", SECOND, DAY),
+        min_idle,
     }
 }
 

@@ -127,6 +127,9 @@ impl Scrape {
         }
         let help = "Shared connections that went from one session to another; see docs/pooling.md";
         page.counters("rolecall_pool_handovers", help, None)?.put(&[], self.sum(|worker| worker.handovers.value()))?;
+        let help = "Connections that were opened before a statement needed them, because of pool.min_idle";
+        let opened = self.sum(|worker| worker.opened_in_advance.value());
+        page.counters("rolecall_pool_opened_in_advance", help, None)?.put(&[], opened)?;
         let help = "Statements that waited for a connection because of pool.max_connections, or until another session gave its own";
         page.counters("rolecall_pool_waits", help, None)?.put(&[], self.sum(|worker| worker.waits.value()))?;
         let help = "Statements for which no connection became free within pool.wait_timeout";

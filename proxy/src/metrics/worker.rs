@@ -31,6 +31,8 @@ pub struct WorkerMetrics {
     pub logins: Counters<LoginOutcome, 5>,
     /// Connections that went from one session to another.
     pub handovers: Counter,
+    /// Connections that were opened because of `pool.min_idle`.
+    pub opened_in_advance: Counter,
     /// Statements that waited for a connection.
     pub waits: Counter,
     /// Statements for which none became free in time.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rolecall_router::topology::ServerId;
 
 use super::gate::{Gate, Gates, Permit};
+use super::warm::Advance;
 use super::{SHARED_AFTER, Spot};
 use crate::backend::{Connection, Identity};
 use crate::monotonic;
@@ -30,22 +31,27 @@ pub enum Place {
 /// The connections of one account on one worker.
 #[derive(Debug)]
 pub struct AccountPool {
-    identity: Identity,
+    pub(super) identity: Identity,
     gates: Arc<Gates>,
-    shelves: RefCell<HashMap<ServerId, Shelf>>,
-    spots: RefCell<Vec<Weak<Spot>>>,
+    pub(super) shelves: RefCell<HashMap<ServerId, Shelf>>,
+    pub(super) spots: RefCell<Vec<Weak<Spot>>>,
     waiters: Cell<u32>,
+    /// When it was last seen to have a session ([`crate::monotonic`]).
+    pub(super) used_at: Cell<u64>,
+    /// A server has refused its login since then: nothing is opened in advance.
+    pub(super) is_refused: Cell<bool>,
 }
 
 /// What there is of one server.
 #[derive(Debug)]
-struct Shelf {
-    gate: Arc<Gate>,
+pub(super) struct Shelf {
+    pub(super) gate: Arc<Gate>,
     /// Nobody's, with the time since when.
-    free: VecDeque<(Box<Connection>, u64)>,
+    pub(super) free: VecDeque<(Box<Connection>, u64)>,
     /// Sessions that may have parked one, roughly the one first that has been idle longest.
     owners: VecDeque<Weak<Spot>>,
     line: VecDeque<Weak<Waiter>>,
+    pub(super) advance: Advance,
 }
 
 #[derive(Debug, Default)]
@@ -72,7 +78,15 @@ impl Waiter {
 
 impl AccountPool {
     pub(super) fn new(identity: Identity, gates: Arc<Gates>) -> Self {
-        Self { identity, gates, shelves: RefCell::default(), spots: RefCell::default(), waiters: Cell::new(0) }
+        Self {
+            identity,
+            gates,
+            shelves: RefCell::default(),
+            spots: RefCell::default(),
+            waiters: Cell::new(0),
+            used_at: Cell::new(0),
+            is_refused: Cell::new(false),
+        }
     }
 
     pub(super) fn is_for(&self, identity: &Identity) -> bool {
@@ -85,6 +99,8 @@ impl AccountPool {
 
     /// A new session's spot.
     pub fn enlist(&self, spot: &Rc<Spot>) {
+        self.used_at.set(monotonic::nanoseconds());
+        self.is_refused.set(false);
         let mut spots = self.spots.borrow_mut();
         if spots.len() == spots.capacity() {
             spots.retain(|spot| spot.strong_count() > 0);
@@ -92,7 +108,7 @@ impl AccountPool {
         spots.push(Rc::downgrade(spot));
     }
 
-    fn with<R>(&self, server: ServerId, look: impl FnOnce(&mut Shelf) -> R) -> R {
+    pub(super) fn with<R>(&self, server: ServerId, look: impl FnOnce(&mut Shelf) -> R) -> R {
         let mut shelves = self.shelves.borrow_mut();
         let gates = &self.gates;
         look(shelves.entry(server).or_insert_with(|| Shelf {
@@ -100,6 +116,7 @@ impl AccountPool {
             free: VecDeque::new(),
             owners: VecDeque::new(),
             line: VecDeque::new(),
+            advance: Advance::default(),
         }))
     }
 
@@ -152,7 +169,7 @@ impl AccountPool {
             if !fresh {
                 while let Some((mut link, _)) = shelf.free.pop_back() {
                     // Nothing takes a connection's schema away.
-                    if !link.is_stale() && (with_schema || link.view.schema.is_empty()) {
+                    if !link.is_gone() && (with_schema || link.view.schema.is_empty()) {
                         return Some(Place::Used(link));
                     }
                 }
@@ -280,21 +297,36 @@ impl AccountPool {
         }
     }
 
-    pub(super) fn close_idle(&self, now: u64, timeout: Duration) {
+    /// Closes what is dead or old, and what has been idle for longer than `timeout` beyond what is kept of each server
+    /// ([`AccountPool::kept`] of `kept`).
+    pub(super) fn close_idle(&self, now: u64, timeout: Duration, kept: impl Fn(ServerId) -> usize) {
         let before = now.saturating_sub(timeout.as_nanos() as u64);
         let servers: Vec<_> = self.shelves.borrow().keys().copied().collect();
         for server in servers {
+            self.with(server, |shelf| shelf.free.retain_mut(|(link, _)| !link.is_old() && !link.is_stale()));
+            let kept = kept(server);
+            // Without any that are kept nobody has to be counted.
+            let mut spare = if kept == 0 { usize::MAX } else { self.idle_count(server).saturating_sub(kept) };
             // Nobody waits for it: its session closes it.
             let idle = |shelf: &mut Shelf| (0..shelf.owners.len()).find_map(|_| shelf.idle_owner(server, before, 1));
-            while let Some(owner) = self.with(server, idle) {
+            while spare > 0
+                && let Some(owner) = self.with(server, idle)
+            {
                 owner.ask_to_close(server);
+                spare -= 1;
             }
+            self.with(server, |shelf| {
+                while spare > 0 && shelf.free.front().is_some_and(|(_, since)| *since < before) {
+                    shelf.free.pop_front();
+                    spare -= 1;
+                }
+            });
         }
-        for shelf in self.shelves.borrow_mut().values_mut() {
-            while shelf.free.front_mut().is_some_and(|(link, since)| *since < before || link.is_stale()) {
-                shelf.free.pop_front();
-            }
-        }
+    }
+
+    /// Closes free connections to `server` that nobody has used since `before`: one of them has gone without a word.
+    pub fn drop_quiet(&self, server: ServerId, before: u64) {
+        self.with(server, |shelf| shelf.free.retain(|(link, _)| link.quiet_since > before));
     }
 
     pub(super) fn end_sessions(&self, now: u64) {

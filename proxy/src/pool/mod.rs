@@ -12,6 +12,7 @@
 mod account;
 mod gate;
 mod spot;
+mod warm;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -24,12 +25,16 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::backend::{Connection, Identity};
+use crate::metrics::WorkerMetrics;
 use crate::monotonic;
-use crate::shared::Shared;
+use crate::shared::{Phase, Shared};
 
 pub use account::{AccountPool, Place};
 pub use gate::{Gate, Gates, Permit, Waiting};
 pub use spot::Spot;
+pub use warm::old_at;
+
+use warm::Opener;
 
 /// A session that has been idle for less keeps its connection while new ones may be opened: it is about to go on, and would
 /// only take another one in its turn.
@@ -58,16 +63,27 @@ impl Pool {
         pool
     }
 
-    /// Gives places up that other accounts, or other workers, wait for; ends what has been idle for too long. Runs as long as
-    /// its worker.
-    pub async fn keep(&self, shared: &Shared, bell: &Notify) {
+    /// Gives places up that other accounts, or other workers, wait for; ends what has been idle for too long; opens what is to be
+    /// there in advance. Runs as long as its worker.
+    pub async fn keep(&self, shared: Arc<Shared>, metrics: Arc<WorkerMetrics>, bell: &Notify) {
+        let opener = Opener { shared, metrics };
+        let shared = &opener.shared;
         loop {
             let _ = shared.clock.timeout_at(Instant::now() + ROUND, bell.notified()).await;
-            let idle_timeout = shared.settings.load().idle_timeout;
+            let (idle_timeout, min_idle) = {
+                let settings = shared.settings.load();
+                (settings.idle_timeout, settings.min_idle)
+            };
             let now = monotonic::nanoseconds();
             for pool in self.all() {
                 pool.give_up_what_others_want();
-                pool.close_idle(now, idle_timeout);
+                let kept = pool.kept(min_idle, now);
+                // What leads nowhere any more is not kept.
+                let kept_of = |server| if shared.topology.load().server(server).is_some() { kept } else { 0 };
+                pool.close_idle(now, idle_timeout, kept_of);
+                if kept > 0 && *shared.phase.borrow() == Phase::Running {
+                    pool.open_in_advance(&opener, kept, now);
+                }
                 pool.end_sessions(now);
             }
         }

@@ -353,13 +353,7 @@ impl Session {
                 Err(LinkError::Refused(err))
             }
             Err(error) => {
-                self.worker.metrics.backend_connects.increment(match error {
-                    ConnectError::TimedOut(_) => ConnectOutcome::TimedOut,
-                    ConnectError::Incompatible(_) | ConnectError::Configuration(_) => ConnectOutcome::Incompatible,
-                    ConnectError::Refused(_) | ConnectError::TurnedAway(_) | ConnectError::Unreachable(_) => {
-                        ConnectOutcome::Unreachable
-                    }
-                });
+                self.worker.metrics.backend_connects.increment((&error).into());
                 self.worker.shared.topology.report(target, ServerError::Unreachable);
                 tracing::debug!(server = %server.name, %error, "no connection for a statement");
                 Err(LinkError::Unreachable(format!("server {}: {error}", server.name)))
@@ -371,11 +365,19 @@ impl Session {
     /// that is refused, the connection stays with whatever it holds.
     async fn bring_up_to_date(&mut self, mut link: Box<Connection>) -> Result<Box<Connection>, LinkError> {
         let is_new = !link.is_tracked || link.is_used;
-        if std::mem::take(&mut link.is_used) && !self.restore(&mut link).await {
-            self.worker.metrics.destroyed.increment(Destroyed::NotRestored);
-            let (server, permit) = (link.server.id, link.permit.take());
-            link.transport.close().await;
-            link = self.open_link(server, permit).await?;
+        if std::mem::take(&mut link.is_used) {
+            let is_there = link.is_there(&self.worker.shared.clock).await;
+            if !is_there || !self.restore(&mut link).await {
+                let (server, permit) = (link.server.id, link.permit.take());
+                if is_there {
+                    self.worker.metrics.destroyed.increment(Destroyed::NotRestored);
+                    link.transport.close().await;
+                } else {
+                    self.worker.metrics.destroyed.increment(Destroyed::Broken);
+                    self.sharing.pool.drop_quiet(server, link.quiet_since);
+                }
+                link = self.open_link(server, permit).await?;
+            }
         }
         let updated = self.update(&mut link).await;
         let (server, thread_id) = (Arc::clone(&link.server), link.thread_id);

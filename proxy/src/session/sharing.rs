@@ -138,10 +138,14 @@ impl Session {
     /// The session is idle: others may ask for its connections. Who waits in line gets them at once.
     pub(super) async fn park(&mut self) {
         self.sharing.granted = None;
+        let now = monotonic::nanoseconds();
+        // The last one is where the last statement ran.
+        if let Some(link) = self.links.last_mut() {
+            link.quiet_since = now;
+        }
         if self.sharing.pool.has_line() {
             Box::pin(self.give_what_is_wanted()).await;
         }
-        let now = monotonic::nanoseconds();
         if self.links.iter().any(|link| now >= link.old_at) {
             Box::pin(self.replace_old(now)).await;
         }
@@ -186,7 +190,7 @@ impl Session {
         }
         let mut link = self.links.swap_remove(at);
         self.publish_links();
-        let usable = !link.is_stale() && link.baseline.is_some() && self.save_insert_id(&mut link).await;
+        let usable = !link.is_gone() && link.baseline.is_some() && self.save_insert_id(&mut link).await;
         if !usable {
             self.worker.metrics.destroyed.increment(Destroyed::Broken);
             self.worker.shared.topology.report(server, ServerError::Lost);
@@ -217,9 +221,8 @@ impl Session {
 
     /// When a connection that is made now is to be replaced: spread out, so that not all are at once.
     pub(super) fn old_at(&self) -> u64 {
-        let lifetime = self.worker.with_settings(|settings| settings.max_lifetime).as_nanos() as u64;
-        let tenths = u64::from(self.worker.rotation().wrapping_mul(0x9E37_79B9) >> 16) % 100;
-        monotonic::nanoseconds().saturating_add(lifetime - lifetime / 1000 * tenths)
+        let lifetime = self.worker.with_settings(|settings| settings.max_lifetime);
+        crate::pool::old_at(lifetime, self.worker.rotation())
     }
 
     /// The session ends: what it leaves clean is for others.

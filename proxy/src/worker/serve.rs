@@ -109,7 +109,7 @@ async fn serve(worker: Rc<Worker>, mut assignments: mpsc::Receiver<Assignment>, 
     let keeper = Rc::clone(&worker);
     let keeper = tokio::task::spawn_local(async move {
         let bell = keeper.shared.gates.bell();
-        keeper.pool.keep(&keeper.shared, &bell).await;
+        keeper.pool.keep(Arc::clone(&keeper.shared), Arc::clone(&keeper.metrics), &bell).await;
     });
     while *phase.borrow_and_update() == Phase::Running {
         tokio::select! {
