@@ -142,6 +142,9 @@ fn passing_pins_pass() {
     pair.ok("SET sql_mode = ''", &[]);
     assert_eq!(pair.state.pins(), Pins::ONE_SHOT);
     pair.ok("SELECT 1", &[]);
+    pair.ok("UNLOCK INSTANCE", &[]);
+    assert_eq!(pair.state.pins(), Pins::ONE_SHOT, "neither has touched a table");
+    pair.ok("COMMIT", &[]);
     assert_eq!((pair.state.pins(), pair.state.tied_to()), (Pins::empty(), None));
     pair.ok("SELECT SQL_CALC_FOUND_ROWS 1", &[]);
     pair.ok("SELECT FOUND_ROWS()", &[]);

@@ -9,8 +9,8 @@ use rolecall_protocol::statement::QueryRequest;
 use rolecall_router::command::{is_repeatable, may_have_changed_data};
 use rolecall_router::session::Pins;
 use rolecall_router::sql::{
-    Effects, Hint, NamedCollation, OwnVariable, Statement, Verb, bare_connection_id, names_collation, own_variable,
-    redacted,
+    Access, Effects, Hint, NamedCollation, OwnVariable, Statement, Verb, bare_connection_id, names_collation,
+    own_variable, redacted,
 };
 use rolecall_router::topology::{Role, ServerId};
 
@@ -74,6 +74,9 @@ impl Session {
             statement = statement.with_known_collation(!is_alone);
             let name = name.to_vec();
             return self.set_names(buffer, taken, statement, &name, is_alone).await;
+        }
+        if statement.verb == Verb::Dml && statement.access == Access::Primary {
+            self.state.doubt_state_change();
         }
         if self.asks_too_late(&statement) {
             return self.send_error(&too_late()).await;

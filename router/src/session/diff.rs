@@ -31,7 +31,7 @@ pub fn diff(session: &SessionState, view: &View) -> Vec<Prefix> {
     if view.revision == session.revision() {
         return prefixes;
     }
-    if view.schema != session.schema() && !session.schema().is_empty() {
+    if view.schema != session.schema() && !session.schema().is_empty() && !crate::left_out!("schema") {
         prefixes.push(Prefix::InitDb(session.schema().to_vec()));
     }
     let mut set = Vec::new();
@@ -47,16 +47,18 @@ pub fn diff(session: &SessionState, view: &View) -> Vec<Prefix> {
             set.extend_from_slice(b",session_track_gtids=DEFAULT");
         }
     }
-    if let (Some(collation), Some(charset)) = (by_names, charset) {
+    if let (Some(collation), Some(charset)) = (by_names, charset)
+        && !crate::left_out!("names")
+    {
         set.extend_from_slice(if set.is_empty() { b"SET " } else { b"," });
         put_names(&mut set, charset, collation);
     }
     for (name, value) in session.variables() {
         let same = match &**name {
             b"character_set_client" | b"character_set_results" if by_names.is_some() => Some(value) == charset,
-            COLLATION => same_collation || value.is_empty() || by_names.is_some(),
-            CHARACTER_SET => same_collation || by_names.is_some(),
-            _ => view.variables.get(name) == Some(value),
+            COLLATION => same_collation || value.is_empty() || by_names.is_some() || crate::left_out!("collation"),
+            CHARACTER_SET => same_collation || by_names.is_some() || crate::left_out!("character-set"),
+            _ => view.variables.get(name) == Some(value) || crate::left_out!("variables"),
         };
         if !same {
             set.extend_from_slice(if set.is_empty() { b"SET " } else { b"," });
@@ -66,7 +68,7 @@ pub fn diff(session: &SessionState, view: &View) -> Vec<Prefix> {
     if !set.is_empty() {
         prefixes.push(Prefix::Set(set));
     }
-    if view.multi_statements != session.multi_statements() {
+    if view.multi_statements != session.multi_statements() && !crate::left_out!("multi-statements") {
         prefixes.extend(session.multi_statements().map(Prefix::SetOption));
     }
     prefixes

@@ -28,7 +28,7 @@ pub fn restore(
     let mut set = Vec::new();
     let is_of_names =
         |name: &[u8]| matches!(name, COLLATION | CHARACTER_SET | b"character_set_client" | b"character_set_results");
-    if left.iter().any(|name| is_of_names(name)) {
+    if left.iter().any(|name| is_of_names(name)) && !crate::left_out!("names-back") {
         // Together: they depend on each other, and what the session has set of them is set behind this.
         set.extend_from_slice(b"SET ");
         put_names(&mut set, baseline.get(CHARACTER_SET)?, baseline.get(COLLATION)?);
@@ -42,7 +42,7 @@ pub fn restore(
         }
         view.variables.retain(|name, _| !is_of_names(name));
     }
-    for name in left.iter().filter(|name| !is_of_names(name)) {
+    for name in left.iter().filter(|name| !is_of_names(name) && !crate::left_out!("variables-back")) {
         set.extend_from_slice(if set.is_empty() { b"SET " } else { b"," });
         put_assignment(&mut set, name, baseline.get(name)?);
         view.variables.remove(name);
@@ -50,7 +50,10 @@ pub fn restore(
     if !set.is_empty() {
         prefixes.push(Prefix::Set(set));
     }
-    if session.multi_statements().is_none() && view.multi_statements.take().is_some_and(|on| on != multi_statements) {
+    if session.multi_statements().is_none()
+        && view.multi_statements.take().is_some_and(|on| on != multi_statements)
+        && !crate::left_out!("multi-statements-back")
+    {
         prefixes.push(Prefix::SetOption(multi_statements));
     }
     Some(prefixes)

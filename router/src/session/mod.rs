@@ -5,18 +5,42 @@
 //! what [`diff`] turns into commands.
 
 mod borrowed;
+mod context;
 mod diff;
 mod held;
 mod left;
+#[cfg(debug_assertions)]
+mod left_out;
 mod pins;
 mod state;
 mod tracking;
 mod view;
 
 pub use borrowed::BorrowedVariables;
+pub use context::as_for_texts_of;
 pub use diff::{COLLATION_QUESTION, Prefix, collation_by_id, diff, names};
 pub use left::{BASELINE_QUESTION, INSERT_ID_QUESTION, found_rows_of_a_login, restore, set_insert_id, wait_timeout};
+#[cfg(debug_assertions)]
+pub use left_out::{is_left_out, leave_out};
 pub use pins::{Pin, Pins};
 pub use state::{CHARACTER_SETS_QUESTION, Observed, SessionState};
 pub use tracking::{ClientTracking, is_replayed, tracker_setup};
 pub use view::{Variables, View};
+
+/// Whether a test has this item of a session left out.
+#[macro_export]
+#[cfg(debug_assertions)]
+macro_rules! left_out {
+    ($item:literal) => {
+        $crate::session::is_left_out($item)
+    };
+}
+
+/// Whether a test has this item of a session left out: never, in a release build.
+#[macro_export]
+#[cfg(not(debug_assertions))]
+macro_rules! left_out {
+    ($item:literal) => {
+        false
+    };
+}

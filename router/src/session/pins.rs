@@ -86,7 +86,7 @@ impl Pins {
                 "RELEASE_LOCK of the last one, RELEASE_ALL_LOCKS, COM_RESET_CONNECTION, COM_CHANGE_USER"
             }
             Self::XA => "XA COMMIT, XA ROLLBACK, COM_RESET_CONNECTION, COM_CHANGE_USER",
-            Self::TABLE_LOCK => "UNLOCK TABLES, UNLOCK INSTANCE",
+            Self::TABLE_LOCK => "UNLOCK TABLES",
             Self::FOUND_ROWS => "the next statement that does not ask for FOUND_ROWS()",
             Self::ONE_SHOT => "the end of the transaction that it is for",
             Self::CURSOR => "the cursor's last row, or COM_STMT_RESET or COM_STMT_CLOSE of its statement",

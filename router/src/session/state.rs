@@ -237,6 +237,8 @@ impl SessionState {
 
     /// Adds a pin held by `server`.
     pub fn pin(&mut self, pins: Pins, server: ServerId) {
+        #[cfg(debug_assertions)]
+        let pins = super::left_out::without_left_out(pins);
         self.pins |= pins;
         if !self.pins.is_empty() {
             self.holder = Some(server);
@@ -284,6 +286,12 @@ impl SessionState {
     /// A statement was prepared by COM_STMT_PREPARE: servers report that as a state change with the next OK.
     pub const fn expect_state_change(&mut self) {
         self.expects_state_change = true;
+    }
+
+    /// A write by text comes next, whose triggers may change state: what the server reports then may be that, and not only
+    /// the preparation before it.
+    pub const fn doubt_state_change(&mut self) {
+        self.expects_state_change = false;
     }
 
     /// SET NAMES … COLLATE was accepted: what no tracker tells, its text does.
@@ -362,14 +370,22 @@ impl SessionState {
         self.last = Some(server);
         self.observe_status(view, ok.status);
         self.warnings = Warnings::Known(ok.warnings);
-        self.transaction = ok.status.contains(StatusFlags::IN_TRANS).then_some(server);
+        let was_open = self.transaction.is_some();
+        let in_transaction = ok.status.contains(StatusFlags::IN_TRANS) && !crate::left_out!("transaction");
+        self.transaction = in_transaction.then_some(server);
         self.uncertain = None;
-        self.end_passing_pins(statement);
+        let ends_one = was_open || ok.affected_rows > 0 || matches!(statement.verb, Verb::Commit | Verb::Rollback);
+        self.end_passing_pins(statement, ends_one && self.transaction.is_none());
         if ok.state_changes.is_empty() && statement.effects.is_empty() {
             return Ok(Observed::default());
         }
         let before = self.pins;
-        let unexplained = self.observe_changes(view, ok, statement.effects)?;
+        let unexplained = if statement.effects.contains(Effects::PASSING_VALUES) {
+            // What it reports has passed. What holds comes with a later OK (sessions.md 2).
+            false
+        } else {
+            self.observe_changes(view, ok, statement.effects)?
+        };
         self.note_effects(server, statement);
         if unexplained {
             self.pin(Pins::UNEXPLAINED, server);
@@ -402,7 +418,7 @@ impl SessionState {
             return;
         }
         if self.transaction.is_some() || !statement.effects.is_empty() || statement.verb == Verb::Several {
-            self.uncertain = Some(server);
+            self.uncertain = (!crate::left_out!("doubt")).then_some(server);
             self.note_effects(server, statement);
         }
     }
@@ -426,11 +442,9 @@ impl SessionState {
                         view.variables.insert(name.into(), value.into());
                     } else if name.starts_with(b"session_track_") {
                         self.tracking.own = true;
-                        self.pins |= Pins::OPAQUE_STATE;
-                        self.holder = self.last;
+                        self.last.into_iter().for_each(|server| self.pin(Pins::OPAQUE_STATE, server));
                     } else if !is_harmless(name) {
-                        self.pins |= Pins::OPAQUE_STATE;
-                        self.holder = self.last;
+                        self.last.into_iter().for_each(|server| self.pin(Pins::OPAQUE_STATE, server));
                     }
                 }
                 SessionStateChange::Schema(schema) => {
@@ -447,12 +461,20 @@ impl SessionState {
             }
         }
         if !collation && character_sets & character_set_bit(CHARACTER_SET) != 0 {
-            self.put_variable(view, COLLATION, if character_sets == SET_NAMES { BY_NAMES } else { b"" });
+            let collation = if character_sets == SET_NAMES { self.by_names() } else { Vec::new() };
+            self.put_variable(view, COLLATION, &collation);
         }
         if !ok.state_changes.is_empty() {
             self.bump(view);
         }
         Ok(changed && !explained)
+    }
+
+    /// A SET NAMES without a collation, which took the session's default where that is one of its own (MySQL).
+    fn by_names(&self) -> Vec<u8> {
+        let is_utf8mb4 = self.variables.get(CHARACTER_SET).is_some_and(|charset| **charset == *b"utf8mb4");
+        let default = self.variables.get(b"default_collation_for_utf8mb4".as_slice()).filter(|_| is_utf8mb4);
+        [BY_NAMES, default.map_or(&[], |name| &**name)].concat()
     }
 
     /// One command may commit several times, and each of its OK packets may name some.
@@ -482,16 +504,14 @@ impl SessionState {
         self.variables.insert(name.into(), value.into());
     }
 
-    /// Ends what holds for the next statement only.
-    fn end_passing_pins(&mut self, statement: &Statement) {
+    /// Ends what holds for the next statement only. `ended`: a transaction has certainly come to its end.
+    fn end_passing_pins(&mut self, statement: &Statement, ended: bool) {
         if !self.pins.intersects(Pins::ONE_SHOT | Pins::FOUND_ROWS) {
             return;
         }
-        match statement.verb {
-            // One-shot characteristics wait through SET and are used up by whatever else runs.
-            Verb::Set | Verb::Use | Verb::Show | Verb::Empty => {}
-            _ if self.transaction.is_none() => self.unpin(Pins::ONE_SHOT),
-            _ => {}
+        // One-shot characteristics wait through whatever touches no table: SET, SHOW, UNLOCK INSTANCE, SELECT 1 …
+        if ended {
+            self.unpin(Pins::ONE_SHOT);
         }
         if statement.access != Access::Previous {
             self.unpin(Pins::FOUND_ROWS);

@@ -73,7 +73,7 @@ bitflags! {
         const RELEASES_LOCK = 1 << 4;
         /// LOCK TABLES, FLUSH TABLES WITH READ LOCK / FOR EXPORT, LOCK INSTANCE FOR BACKUP.
         const TABLE_LOCK = 1 << 5;
-        /// UNLOCK TABLES, UNLOCK INSTANCE.
+        /// UNLOCK TABLES.
         const UNLOCKS = 1 << 6;
         /// HANDLER.
         const HANDLER = 1 << 7;
@@ -123,6 +123,8 @@ bitflags! {
         const TRACKERS = 1 << 28;
         /// Reads or sets a variable of the proxy's own ([`super::OwnVariable`]).
         const OWN_VARIABLE = 1 << 29;
+        /// SET STATEMENT … FOR a statement that sets nothing itself (MariaDB): trackers report values that have passed.
+        const PASSING_VALUES = 1 << 30;
     }
 }
 

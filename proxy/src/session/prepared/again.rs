@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rolecall_protocol::error_code::ErrorCode;
-use rolecall_router::session::{Variables, View, diff, restore};
+use rolecall_router::session::{Variables, View, as_for_texts_of, diff, restore};
 
 use super::unknown_statement;
 use crate::backend::{Connection, QueryError, StatementContext};
@@ -17,11 +17,13 @@ impl Session {
         let flavour = self.state.lexing().flavour;
         let Some(prepared) = self.prepared.by_id.get(&id) else { return Ok(()) };
         let (key, text) = (prepared.key.clone(), Arc::clone(prepared.key.text()));
-        let Some(sql) = text.sql() else {
+        let Some(sql) = text.sql().filter(|_| !rolecall_router::left_out!("statements")) else {
             return Err(LinkError::Refused(unknown_statement(id, "mysqld_stmt_execute", flavour)));
         };
         let StatementContext { schema, variables } = &**text.context();
+        let variables = &as_for_texts_of(variables, self.state.variables());
         let is_elsewhere = **schema != *self.state.schema() || variables != self.state.variables();
+        let is_elsewhere = is_elsewhere && !rolecall_router::left_out!("statement-context");
         if is_elsewhere {
             self.enter_context(link, schema, variables).await?;
         }

@@ -60,7 +60,9 @@ pub(super) fn fit(
     let is_told = known.types.as_deref() == Some(&*own);
     let instead = match (request.types().is_some(), request.needs_types()) {
         (false, false) => return Ok(Fit::AsItIs),
-        (false, true) if !is_told || known.is_doubtful => Fit::WithTypes(request.with_types(&own)?),
+        (false, true) if (!is_told || known.is_doubtful) && !rolecall_router::left_out!("parameter-types") => {
+            Fit::WithTypes(request.with_types(&own)?)
+        }
         _ => Fit::AsItIs,
     };
     known.is_doubtful = false;

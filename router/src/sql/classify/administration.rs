@@ -18,13 +18,17 @@ pub(super) fn other(reader: &mut Reader<'_>) -> Verb {
             diagnostics(reader);
             return Verb::Administration;
         }
+        // What is locked in one of these ways is not released in the other.
+        K::Lock if reader.keyword() == K::Instance => reader.verdict.effects |= Effects::OPAQUE_STATE,
+        K::Unlock if reader.keyword() == K::Instance => {}
         K::Lock => reader.verdict.effects |= Effects::TABLE_LOCK,
         K::Unlock => reader.verdict.effects |= Effects::UNLOCKS,
         K::Handler => reader.verdict.effects |= Effects::HANDLER,
         K::Xa => reader.verdict.effects |= Effects::XA,
         K::Binlog => reader.verdict.effects |= Effects::OPAQUE_STATE,
         K::Flush => flush(reader),
-        K::Backup => backup(reader),
+        // MariaDB: BACKUP STAGE …, BACKUP LOCK t, which UNLOCK TABLES does not end.
+        K::Backup => reader.verdict.effects |= Effects::OPAQUE_STATE,
         _ => {}
     }
     reader.skip();
@@ -46,15 +50,6 @@ fn flush(reader: &mut Reader<'_>) {
             reader.verdict.effects |= Effects::TABLE_LOCK;
         }
     }
-}
-
-/// MariaDB: BACKUP STAGE …, BACKUP LOCK t, BACKUP UNLOCK.
-fn backup(reader: &mut Reader<'_>) {
-    let ends = matches!(reader.keyword(), K::Unlock) || {
-        let mut ahead = reader.clone();
-        ahead.take(K::Stage) && ahead.keyword() == K::End
-    };
-    reader.verdict.effects |= if ends { Effects::UNLOCKS } else { Effects::TABLE_LOCK };
 }
 
 /// ANALYZE TABLE, which writes; in MariaDB also ANALYZE of a statement, which runs it.

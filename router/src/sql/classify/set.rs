@@ -66,7 +66,9 @@ fn statement(reader: &mut Reader<'_>) -> Verb {
     }
     reader.take(K::For);
     if !reader.is_at_end() {
-        super::statement(reader);
+        let verb = super::statement(reader);
+        // What it sets and what has passed are reported alike.
+        reader.verdict.effects |= if verb == Verb::Set { Effects::OPAQUE_STATE } else { Effects::PASSING_VALUES };
     }
     Verb::Set
 }
