@@ -354,7 +354,7 @@ pub struct RawPool {
     /// there are fewer, until the account had no session for an hour. Rounded up to the same number for each worker.
     pub min_idle: At<u32>,
     /// Prepared statements that a shared connection keeps for the sessions that have it next; those go first that were not used
-    /// for longest. 0: none is kept. Servers' max_prepared_stmt_count is for all connections together.
+    /// for longest. 0: none is kept. Servers' max_prepared_stmt_count (16382 by default) is for all connections together.
     pub max_prepared_statements: At<u32>,
     /// A shared connection is replaced between two sessions when it is this old, or up to a tenth younger.
     pub max_lifetime: At<Period>,
@@ -553,7 +553,7 @@ impl Default for RawPool {
             wait_timeout: seconds(10).into(),
             idle_timeout: seconds(300).into(),
             min_idle: 0.into(),
-            max_prepared_statements: 256.into(),
+            max_prepared_statements: 100.into(),
             max_lifetime: seconds(3600).into(),
         }
     }

@@ -93,7 +93,7 @@ impl Pool {
     #[must_use]
     pub fn take_free_with_statements(&self, server: ServerId) -> Option<(Rc<AccountPool>, Box<Connection>)> {
         self.all().into_iter().find_map(|pool| {
-            let link = pool.take_free(server, |link| !link.statements.is_empty())?;
+            let link = pool.take_free(server, |link| !link.statements.is_empty() || link.statements.has_closing())?;
             Some((pool, link))
         })
     }

@@ -244,7 +244,7 @@ impl Session {
                 link.view.insert_id = None;
             }
             self.leave_statements(&mut link);
-            self.sharing.pool.give(link);
+            self.give_without_closing(link);
         }
     }
 

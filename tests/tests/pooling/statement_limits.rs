@@ -74,6 +74,10 @@ on_every_server! {
         assert_eq!(at_server(&pool), 3);
         assert_eq!(pool.metric("rolecall_pool_statements_closed_total"), 2 + 2 + 4);
         assert_eq!(pool.metric("rolecall_pool_statements_prepared_total"), 4);
+        // Nobody has the connection any more: what is too much does not wait for the next one.
+        prepare(&mut second, "c", 5);
+        second.quit();
+        wait_until("three are left", || at_server(&pool) == 3);
     }
 
     /// COM_STMT_CLOSE has no answer, and the numbers of compressed packets start anew with each command.

@@ -1,5 +1,7 @@
 //! How many statements connections keep for others, and what goes where a server has no room for one more.
 
+use std::rc::Rc;
+
 use rolecall_protocol::command;
 use rolecall_router::topology::ServerId;
 
@@ -16,6 +18,20 @@ impl Session {
     pub(in crate::session) fn leave_statements(&self, link: &mut Connection) {
         let limit = self.statement_limit();
         self.worker.metrics.statements_closed.add(link.statements.leave_session(limit) as u64);
+    }
+
+    /// Gives a connection up that nobody may want for a while: statements that are to be closed do not wait for its next
+    /// command.
+    pub(in crate::session) fn give_without_closing(&self, mut link: Box<Connection>) {
+        let pool = Rc::clone(&self.sharing.pool);
+        if !link.statements.has_closing() {
+            return pool.give(link);
+        }
+        tokio::task::spawn_local(async move {
+            if link.send_closing().await.is_ok() {
+                pool.give(link);
+            }
+        });
     }
 
     /// The server of `link` has as many prepared statements as it may have (error 1461): closes some that this session does not
