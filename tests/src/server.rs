@@ -91,7 +91,7 @@ impl Server {
                 return true;
             }
             let running = self.process.lock().expect("not poisoned").as_ref().is_some_and(GuardedProcess::is_running);
-            if !running && self.log().contains("Address already in use") {
+            if !running && log().contains("Address already in use") {
                 return false;
             }
             assert!(running, "{} ended:\n{}", self.flavour.name(), self.log());
