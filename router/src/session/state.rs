@@ -417,7 +417,9 @@ impl SessionState {
         if statement.effects.contains(Effects::UNKNOWN_WORD) && err.code == PARSE_ERROR {
             return;
         }
-        if self.transaction.is_some() || !statement.effects.is_empty() || statement.verb == Verb::Several {
+        // Without autocommit a statement that fails has begun a transaction, which no ERR tells.
+        let may_begin = !self.is_autocommit();
+        if self.transaction.is_some() || may_begin || !statement.effects.is_empty() || statement.verb == Verb::Several {
             self.uncertain = (!crate::left_out!("doubt")).then_some(server);
             self.note_effects(server, statement);
         }

@@ -298,6 +298,7 @@ const ITEMS: &[Item] = &[
     (
         "doubt",
         &[
+            &["set autocommit = 0", "insert into t values (1, 1)"],
             &["set session sql_mode = 'ANSI'; begin; nonsense"],
             &["begin; insert into auto (a) values (5); select nothing from nowhere"],
             &["set autocommit = 0; insert into auto (a) values (5); nonsense"],

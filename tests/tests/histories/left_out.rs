@@ -9,9 +9,8 @@ use rolecall_tests::{Flavour, tell};
 use crate::field::{Field, server};
 use crate::history::History;
 
-/// What is left out, and the item of histories that is about it. Not here: the doubt after an error (`doubt`), which no history
-/// has missed yet, since what an error may have left pins as well, or was reported before it; the pin of a connection that
-/// serves as a replica's, which is its client's to its end.
+/// What is left out, and the item of histories that is about it. Not here: the pin of a connection that serves as a
+/// replica's, which is its client's to its end.
 const ITEMS: &[(&str, &str)] = &[
     // What a connection is told.
     ("schema", "schema"),
@@ -30,6 +29,7 @@ const ITEMS: &[(&str, &str)] = &[
     ("multi-statements-back", "option"),
     // What keeps a connection.
     ("transaction", "transaction"),
+    ("doubt", "doubt"),
     ("pin-user-variable", "user variable"),
     ("pin-temporary-table", "temporary table"),
     ("pin-named-lock", "named lock"),
