@@ -166,7 +166,7 @@ pub fn variables(client: &mut Client) -> Sight {
 /// default on the next connection. No client reads more from it than the character set.
 pub fn is_same(found: &str, expected: &str, steps: &[String]) -> bool {
     let did = |what: &str| steps.iter().any(|step| step.contains(what));
-    let is_vague = ["collate", "default_collation", "!reset_connection"].iter().any(|what| did(what))
+    let is_vague = ["set names", "default_collation", "!reset_connection"].iter().any(|what| did(what))
         && (did("n_connection") || did("t_connection") || did("t_results"));
     found == expected || (is_vague && without_collations(found) == without_collations(expected))
 }
