@@ -87,7 +87,7 @@ fn f2_in_a_listener_for_replicas_the_session_s_replica_must_have_what_it_needs()
         let mut case = Case::new(&servers, executed, Mode::ReplicaOnly);
         let statement = classify(b"SELECT 1", &MYSQL, &Catalogue::unknown());
         let ok = OkPacket { status: StatusFlags::AUTOCOMMIT, ..OkPacket::default() };
-        case.session.observe_ok(REPLICA, &mut View::default(), &ok, &statement).expect("no changes");
+        case.session.observe_ok(REPLICA, &mut View::default(), &ok, &statement, 0).expect("no changes");
         assert_eq!(case.of("SELECT a FROM t"), expected, "{executed}");
     }
 }
@@ -102,7 +102,7 @@ fn a_listener_for_replicas_never_sends_a_write_to_the_primary() {
     // With autocommit=0 a read begins a transaction, in which writes could follow it.
     let mut alone = alone;
     let statement = classify(b"SET autocommit=0", &MYSQL, &Catalogue::unknown());
-    alone.session.observe_ok(PRIMARY, &mut View::default(), &OkPacket::default(), &statement).expect("no changes");
+    alone.session.observe_ok(PRIMARY, &mut View::default(), &OkPacket::default(), &statement, 0).expect("no changes");
     assert!(matches!(alone.of("SELECT a FROM t"), Action::NoServer(_)), "{:?}", alone.of("SELECT a FROM t"));
     // A replica refuses it in its own words, without a wait that could end at the primary.
     let late = Case::new(&[(PRIMARY, Role::Primary), (REPLICA, Role::Replica)], 6, Mode::ReplicaOnly);

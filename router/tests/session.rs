@@ -32,7 +32,7 @@ impl Pair {
             SessionStateChange::SystemVariable { name, value }.put(&mut ok.state_changes);
         }
         let statement = classify(sql.as_bytes(), &MYSQL, &Catalogue::unknown());
-        self.state.observe_ok(SERVER, &mut self.first, &ok, &statement).expect("changes that can be read");
+        self.state.observe_ok(SERVER, &mut self.first, &ok, &statement, 0).expect("changes that can be read");
         if let Some(collation) = names_collation(sql.as_bytes(), &MYSQL) {
             self.state.set_collation(&mut self.first, collation.name);
         }

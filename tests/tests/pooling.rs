@@ -1,5 +1,7 @@
 //! Server connections that sessions share, on real servers: what they must not notice, and what they share them for.
 
+#[path = "pooling/answers.rs"]
+mod answers;
 #[path = "pooling/crowd.rs"]
 mod crowd;
 #[path = "pooling/diagnostics.rs"]

@@ -191,6 +191,8 @@ pub struct ReplyScanner {
     inside: usize,
     /// The next packet continues the payload of the one before.
     continued: bool,
+    /// Rows of the result under way, or of the last one.
+    rows: u64,
 }
 
 impl ReplyScanner {
@@ -203,7 +205,7 @@ impl ReplyScanner {
             ReplyKind::Fields => State::Fields,
             ReplyKind::Single | ReplyKind::Text | ReplyKind::Results | ReplyKind::Prepare => State::First,
         };
-        Self { kind, context, state, expected: last_sent.next(), raised: 0, inside: 0, continued: false }
+        Self { kind, context, state, expected: last_sent.next(), raised: 0, inside: 0, continued: false, rows: 0 }
     }
 
     /// The client's command came in another number of packets than went to the server: its sequence ids are the server's
@@ -236,6 +238,12 @@ impl ReplyScanner {
     pub fn file_sent(&mut self, last_sent: SequenceId) {
         self.expected = last_sent.next();
         self.state = State::First;
+    }
+
+    /// Rows that the result under way has had so far, or the last one had.
+    #[must_use]
+    pub const fn rows(&self) -> u64 {
+        self.rows
     }
 
     /// How far a sequence id that the client uses is ahead of the server's (inserted EOF packets).
@@ -323,6 +331,7 @@ impl ReplyScanner {
             && let Some((columns, end)) = self.plain_column_count(bytes, at)
         {
             self.state = State::Definitions { left: columns };
+            self.rows = 0;
             self.expected = self.expected.next();
             at = end;
         }
@@ -336,12 +345,15 @@ impl ReplyScanner {
         if self.state == State::AfterDefinitions && self.context.client_deprecates_eof {
             let (end, count) = self.skim_packets(bytes, at, 1, 0xFE);
             at = end;
+            self.rows += count;
             if count == 1 {
                 self.state = State::Rows;
             }
         }
         if self.state == State::Rows {
-            at = self.skim_packets(bytes, at, u64::MAX, 0xFE).0;
+            let (end, count) = self.skim_packets(bytes, at, u64::MAX, 0xFE);
+            at = end;
+            self.rows += count;
         }
         at
     }
@@ -415,6 +427,10 @@ impl ReplyScanner {
             State::Parameters { columns, .. } => State::Parameters { left: 0, columns },
             State::Columns { left } => State::Columns { left: left.saturating_sub(1) },
             State::First => State::Done,
+            State::Rows => {
+                self.rows += 1;
+                State::Rows
+            }
             same => same,
         };
         self.finish_prepare_groups();
@@ -542,6 +558,7 @@ impl ReplyScanner {
             return Err(ProtocolError::malformed("column count"));
         }
         self.pass_whole(header, &mut bytes[at..]);
+        self.rows = 0;
         self.state = if with_definitions { State::Definitions { left: columns } } else { State::AfterDefinitions };
         Ok(None)
     }

@@ -8,7 +8,8 @@ use rolecall_protocol::response::{ErrPacket, OkPacket};
 use rolecall_protocol::statement::{PrepareOk, put_query};
 use rolecall_protocol::wire::Reader;
 use rolecall_router::session::{
-    BASELINE_QUESTION, COLLATION_QUESTION, INSERT_ID_QUESTION, Prefix, found_rows_of_a_login, is_replayed, names,
+    BASELINE_QUESTION, COLLATION_QUESTION, FOUND_ROWS_QUESTION, INSERT_ID_QUESTION, Prefix, found_rows_of_a_login,
+    is_replayed, names,
 };
 use rolecall_router::sql::Flavour;
 
@@ -99,10 +100,22 @@ impl Connection {
     /// # Errors
     /// [`QueryError`].
     pub async fn last_insert_id(&mut self) -> Result<u64, QueryError> {
-        let result = self.query(INSERT_ID_QUESTION.as_bytes()).await?;
+        self.number(INSERT_ID_QUESTION).await
+    }
+
+    /// FOUND_ROWS().
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn found_rows(&mut self) -> Result<u64, QueryError> {
+        self.number(FOUND_ROWS_QUESTION).await
+    }
+
+    async fn number(&mut self, question: &'static str) -> Result<u64, QueryError> {
+        let result = self.query(question.as_bytes()).await?;
         let digits = result.rows.first().and_then(|row| row.first()?.as_deref());
         let number = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
-        number.ok_or_else(|| ProtocolError::malformed("LAST_INSERT_ID()").into())
+        number.ok_or_else(|| ProtocolError::malformed(question).into())
     }
 
     /// COM_PING.

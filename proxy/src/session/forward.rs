@@ -131,7 +131,11 @@ impl Session {
             Ok(Exchanged::Done(_) | Exchanged::RefusedReadOnly(_) | Exchanged::TooManyStatements(_)) => Ended::Err,
             Ok(Exchanged::Lost { .. }) | Err(_) => Ended::Broken,
         };
-        self.sharing.note_statement(&job.statement, server);
+        let insert_id = match &result {
+            Ok(Exchanged::Done(outcome)) if outcome.err.is_none() => Some(outcome.insert_id),
+            _ => None,
+        };
+        self.sharing.note_statement(&job.statement, server, insert_id);
         self.note_read_or_write(job, (server, role), ended, now);
         match result {
             Ok(exchanged @ (Exchanged::Done(_) | Exchanged::RefusedReadOnly(_) | Exchanged::TooManyStatements(_))) => {

@@ -3,6 +3,7 @@
 //! An idle session holds no buffer and no execution state: it waits in a small future, and borrows a buffer from its
 //! worker once there is something to read.
 
+mod answers;
 mod borrowed;
 mod change_user;
 mod close;

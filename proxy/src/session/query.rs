@@ -18,7 +18,7 @@ use super::dispatch::Job;
 use super::forward::Exchanged;
 use super::links::{Hold, LinkError, unreachable};
 use super::relay::Outcome;
-use super::sharing::{no_connection, too_late};
+use super::sharing::no_connection;
 use super::{CloseReason, Session};
 use crate::backend::Connection;
 use crate::buffer::Buffer;
@@ -79,7 +79,8 @@ impl Session {
             self.state.doubt_state_change();
         }
         if self.asks_too_late(&statement) {
-            return self.send_error(&too_late()).await;
+            let sql = sql.to_vec();
+            return Box::pin(self.answer(buffer, taken, &sql)).await;
         }
         if let Some(variables) = self.would_borrow(sql, &statement) {
             return self.borrow_variables(buffer, taken, statement, variables).await;

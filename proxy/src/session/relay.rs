@@ -34,6 +34,8 @@ pub(super) struct Outcome {
     pub prepared: Option<PrepareOk>,
     /// Pins that are new.
     pub pinned: Pins,
+    /// What its OK packets told of insert ids, zero where none did.
+    pub insert_id: u64,
     /// The last OK says that a cursor is open.
     pub cursor_open: bool,
     /// The last OK says that the cursor's last row was sent.
@@ -129,7 +131,9 @@ impl Relay<'_> {
         length: usize,
         sequence: SequenceId,
     ) -> Result<(), ProtocolError> {
-        self.outcome.pinned |= self.state.observe_ok(self.server, self.view, &ok, self.statement)?.pinned;
+        self.outcome.pinned |=
+            self.state.observe_ok(self.server, self.view, &ok, self.statement, self.scanner.rows())?.pinned;
+        self.outcome.insert_id |= ok.last_insert_id;
         self.outcome.cursor_open = ok.status.contains(StatusFlags::CURSOR_EXISTS);
         self.outcome.last_row_sent = ok.status.contains(StatusFlags::LAST_ROW_SENT);
         let tracking = self.state.tracking();

@@ -8,8 +8,8 @@ use rolecall_protocol::Capabilities;
 use rolecall_protocol::SequenceId;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
-use rolecall_router::session::{CHARACTER_SETS_QUESTION, restore, wait_timeout};
-use rolecall_router::sql::{Access, Statement};
+use rolecall_router::session::{CHARACTER_SETS_QUESTION, Pins, restore, wait_timeout};
+use rolecall_router::sql::{Access, Answers, Effects, Statement, Verb};
 use rolecall_router::topology::ServerId;
 use tokio::time::Instant;
 
@@ -38,10 +38,10 @@ pub(super) struct Sharing {
     insert_id: u64,
     /// The server where a statement may have changed it since.
     insert_id_at: Option<ServerId>,
-    /// The connection on which the last statement ran has been handed over: nobody can ask there any more.
-    answers_gone: bool,
+    /// The connection on which the last statement ran has been handed over: what it said of that statement.
+    pub answers: Option<Box<Answers>>,
     /// The statement asks about the one before it.
-    wants_fresh: bool,
+    pub wants_fresh: bool,
     /// A place for a new connection, for which the session stood in line.
     granted: Option<(ServerId, Permit)>,
     /// wait_timeout in nanoseconds, and the session's revision for which that is so.
@@ -61,7 +61,7 @@ impl Sharing {
             spot,
             insert_id: 0,
             insert_id_at: None,
-            answers_gone: false,
+            answers: None,
             wants_fresh: false,
             granted: None,
             idle_limit: (u64::MAX, u64::MAX),
@@ -74,17 +74,21 @@ impl Sharing {
     }
 
     /// COM_RESET_CONNECTION.
-    pub const fn begin_anew(&mut self) {
+    pub fn begin_anew(&mut self) {
         self.insert_id = 0;
         self.insert_id_at = None;
-        self.answers_gone = false;
+        self.answers = None;
     }
 
-    /// A statement has run at `server`.
-    pub fn note_statement(&mut self, statement: &Statement, server: ServerId) {
-        self.answers_gone = false;
+    /// A statement has run at `server`. `insert_id`: what its OK packets told of; None where it failed.
+    pub fn note_statement(&mut self, statement: &Statement, server: ServerId, insert_id: Option<u64>) {
+        self.answers = None;
         self.wants_fresh = false;
-        if !matches!(statement.access, Access::Read | Access::Node | Access::Session | Access::Previous) {
+        // A statement whose OK tells of none has left LAST_INSERT_ID() as it was, if its text is all that ran.
+        let is_seen_through = statement.verb != Verb::Several
+            && !statement.effects.intersects(Effects::UNKNOWN_ROUTINE | Effects::SETS_INSERT_ID);
+        let is_left = insert_id == Some(0) && is_seen_through;
+        if !is_left && !matches!(statement.access, Access::Read | Access::Node | Access::Session | Access::Previous) {
             self.insert_id_at = Some(server);
         }
     }
@@ -128,8 +132,7 @@ impl Session {
     /// Whether others may have the idle session's connections.
     pub(super) fn is_shareable(&self) -> bool {
         self.sharing.is_on
-            && self.state.tied_to().is_none()
-            && self.state.pins().is_empty()
+            && self.state.is_free()
             && self.borrowed.is_none()
             && !self.state.tracking().own
             && self.prepared.can_move()
@@ -190,7 +193,14 @@ impl Session {
         }
         let mut link = self.links.swap_remove(at);
         self.publish_links();
-        let usable = !link.is_gone() && link.baseline.is_some() && self.save_insert_id(&mut link).await;
+        self.state.unpin(Pins::FOUND_ROWS);
+        self.handle.set_pins(self.state.pins());
+        let usable = !link.is_gone()
+            && link.baseline.is_some()
+            && (self.state.last() != Some(server)
+                || self.sharing.answers.is_some()
+                || self.save_answers(&mut link).await)
+            && self.save_insert_id(&mut link).await;
         if !usable {
             self.worker.metrics.destroyed.increment(Destroyed::Broken);
             self.worker.shared.topology.report(server, ServerError::Lost);
@@ -198,7 +208,6 @@ impl Session {
             self.sharing.pool.ask_or_let_open(server);
             return;
         }
-        self.sharing.answers_gone |= self.state.last() == Some(server);
         if is_to_close && !self.sharing.pool.is_wanted(server) {
             link.transport.close().await;
         } else {
@@ -337,13 +346,6 @@ impl Session {
         true
     }
 
-    /// Whether a statement asks for what went with the connection on which the one before it ran.
-    pub(super) fn asks_too_late(&mut self, statement: &Statement) -> bool {
-        // Where the session's own connection is gone, or never was, nothing of another session's must answer.
-        self.sharing.wants_fresh = statement.asks_previous();
-        self.sharing.wants_fresh && self.sharing.answers_gone
-    }
-
     /// The session was idle for longer than its wait_timeout: it ends as at the server, with an unasked error.
     pub(super) async fn end_late(&mut self) -> CloseReason {
         let err = ErrPacket::new(
@@ -355,15 +357,6 @@ impl Session {
         let _ = self.send(&bytes).await;
         CloseReason::Idle
     }
-}
-
-/// What a client is told when its question comes too late.
-pub(super) fn too_late() -> ErrPacket {
-    ErrPacket::new(
-        ErrorCode::NOT_SUPPORTED_YET,
-        "Rolecall cannot answer this any more: another session has used the connection since the statement that it is about. \
-         Ask right behind it, in one transaction with it, or use a listener with pooling: session",
-    )
 }
 
 /// What a client is told when no connection became free in time.

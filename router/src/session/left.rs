@@ -75,7 +75,10 @@ pub const fn found_rows_of_a_login(flavour: Flavour) -> &'static str {
 /// Asks for what goes with a session from connection to connection: one number.
 pub const INSERT_ID_QUESTION: &str = "SELECT LAST_INSERT_ID()";
 
-/// Sets it.
+/// Asks what a session's last result found, where its rows do not tell: one number.
+pub const FOUND_ROWS_QUESTION: &str = "SELECT FOUND_ROWS()";
+
+/// Sets LAST_INSERT_ID().
 #[must_use]
 pub fn set_insert_id(id: u64) -> String {
     format!("SET last_insert_id={id}")

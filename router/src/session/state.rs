@@ -6,6 +6,7 @@ use rolecall_protocol::{ProtocolError, StatusFlags};
 
 use super::diff::{BY_NAMES, CHARACTER_SET, COLLATION};
 use super::held::Held;
+use super::told::Told;
 use super::tracking::{ClientTracking, is_harmless, is_replayed};
 use super::view::Variables;
 use super::{Pins, View};
@@ -42,6 +43,7 @@ pub struct SessionState {
     /// GTIDs that the statement under way has committed, as the server named them.
     gtids: Vec<u8>,
     held: Held,
+    told: Told,
 }
 
 /// Bytes of GTIDs that one command's OK packets may name.
@@ -84,6 +86,7 @@ impl SessionState {
             expects_state_change: false,
             gtids: Vec::new(),
             held: Held::default(),
+            told: Told::default(),
         }
     }
 
@@ -129,9 +132,34 @@ impl SessionState {
         }
     }
 
+    /// What is known of the answers to questions about the last statement.
+    #[must_use]
+    pub const fn told(&self) -> Told {
+        self.told
+    }
+
+    /// The last statement was a question that was answered elsewhere: what the next one would be told, and how many
+    /// conditions there are.
+    pub fn assume_told(&mut self, told: Told, conditions: Option<u16>) {
+        self.told = told;
+        if let Some(count) = conditions {
+            self.warnings = Warnings::Known(count);
+        }
+    }
+
+    /// How many conditions the last statement's OK packet told of; None: it ended in an error.
+    #[must_use]
+    pub const fn warnings_told(&self) -> Option<u16> {
+        match self.warnings {
+            Warnings::Known(count) => Some(count),
+            Warnings::KnownTo(_) => None,
+        }
+    }
+
     /// The proxy answered a statement itself, without warnings.
     pub const fn observe_own_ok(&mut self) {
         self.warnings = Warnings::Known(0);
+        self.told = Told { row_count: None, found_rows: None, ..self.told };
     }
 
     /// The proxy answered with an error of its own. `added`: to the warnings of the statement before, as servers do
@@ -146,6 +174,7 @@ impl SessionState {
 
     /// A statement was prepared with so many warnings.
     pub const fn observe_prepared(&mut self, warnings: u16) {
+        self.told = Told { row_count: None, found_rows: None, may_have_conditions: warnings > 0 };
         self.warnings = Warnings::Known(warnings);
     }
 
@@ -191,6 +220,13 @@ impl SessionState {
     #[must_use]
     pub fn tied_to(&self) -> Option<ServerId> {
         self.transaction.or(self.holder).or(self.uncertain)
+    }
+
+    /// Whether nothing ties the session to a connection that cannot be told elsewhere: the count that SQL_CALC_FOUND_ROWS made
+    /// can, once it was asked for.
+    #[must_use]
+    pub const fn is_free(&self) -> bool {
+        self.transaction.is_none() && self.uncertain.is_none() && Pins::FOUND_ROWS.contains(self.pins)
     }
 
     /// The server with the open transaction.
@@ -319,6 +355,7 @@ impl SessionState {
         self.tracking = ClientTracking::default();
         self.status = StatusFlags::AUTOCOMMIT;
         self.warnings = Warnings::Known(0);
+        self.told = Told::default();
         self.was_reset = true;
         self.revision += 1;
     }
@@ -356,7 +393,8 @@ impl SessionState {
         self.status.remove(StatusFlags::IN_TRANS | StatusFlags::IN_TRANS_READONLY);
     }
 
-    /// One OK packet of `statement`'s reply from `server`, whose connection believes `view`.
+    /// One OK packet of `statement`'s reply from `server`, whose connection believes `view`; `rows` came before it in its
+    /// result.
     ///
     /// # Errors
     /// Session-state changes that cannot be read: the connection's state is not known then.
@@ -366,8 +404,10 @@ impl SessionState {
         view: &mut View,
         ok: &OkPacket,
         statement: &Statement,
+        rows: u64,
     ) -> Result<Observed, ProtocolError> {
         self.last = Some(server);
+        self.told.observe_ok(ok, statement, rows);
         self.observe_status(view, ok.status);
         self.warnings = Warnings::Known(ok.warnings);
         let was_open = self.transaction.is_some();
@@ -413,6 +453,7 @@ impl SessionState {
     /// session stays where it is. A word that no server knows has done nothing.
     pub fn observe_err(&mut self, server: ServerId, statement: &Statement, err: &ErrPacket) {
         self.last = Some(server);
+        self.told.observe_err();
         self.warnings = Warnings::KnownTo(server);
         if statement.effects.contains(Effects::UNKNOWN_WORD) && err.code == PARSE_ERROR {
             return;

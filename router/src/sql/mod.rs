@@ -1,5 +1,6 @@
 //! What a statement does, told from its text as the server would read it.
 
+mod answers;
 mod byte;
 #[cfg(feature = "cases")]
 pub mod cases;
@@ -18,9 +19,11 @@ mod variable;
 mod verdicts;
 mod word_index;
 
+pub use answers::{Answers, CONDITIONS_QUESTION, Condition, Conditions};
 pub use classify::{
-    DiagnosticsItem, HeldChange, Kill, KillTarget, NamedCollation, OwnVariableUse, TableName, bare_connection_id,
-    classify, diagnostics_items, held_change, is_alter_or_rename, kill, names_collation, own_variable,
+    Answered, DiagnosticsItem, HeldChange, Kill, KillTarget, NamedCollation, OwnVariableUse, QuestionForm, TableName,
+    answered, bare_connection_id, classify, diagnostics_items, held_change, is_alter_or_rename, kill, names_collation,
+    own_variable,
 };
 pub use keyword::Keyword;
 pub use lexing::{ClientCharset, Flavour, Lexing, ServerVersion, SqlMode};

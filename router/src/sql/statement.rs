@@ -125,6 +125,8 @@ bitflags! {
         const OWN_VARIABLE = 1 << 29;
         /// SET STATEMENT … FOR a statement that sets nothing itself (MariaDB): trackers report values that have passed.
         const PASSING_VALUES = 1 << 30;
+        /// LAST_INSERT_ID(expr).
+        const SETS_INSERT_ID = 1 << 31;
     }
 }
 
@@ -170,6 +172,8 @@ pub struct Statement {
     pub effects: Effects,
     /// The client's wish.
     pub hint: Option<Hint>,
+    /// OFFSET, UNION and their like: FOUND_ROWS() behind it may not be the number of rows that it returned.
+    pub returns_part: bool,
     /// The reason, for people.
     pub why: Why,
 }
@@ -215,6 +219,7 @@ impl Statement {
             access: Access::Primary,
             effects: Effects::UNKNOWN_ROUTINE,
             hint: None,
+            returns_part: false,
             why: Why(why),
         }
     }

@@ -3,6 +3,7 @@
 //! The first keyword says what a statement is; what stands behind it can only make the verdict more careful.
 
 mod administration;
+mod answered;
 mod body;
 mod connection_id;
 mod data;
@@ -17,6 +18,7 @@ mod set;
 mod transaction;
 mod verdict;
 
+pub use answered::{Answered, QuestionForm, answered};
 pub use connection_id::bare_connection_id;
 pub use diagnostics::{DiagnosticsItem, diagnostics_items};
 pub use held::{HeldChange, TableName, held_change, is_alter_or_rename};
@@ -151,5 +153,12 @@ fn finish(reader: &Reader<'_>, verb: Verb, lexing: &Lexing) -> Statement {
     if let Some(doubt) = findings.doubt {
         return Statement { hint: findings.hint, ..Statement::unknown(doubt) };
     }
-    Statement { verb, access: verdict.access, effects: verdict.effects, hint: findings.hint, why: Why(verdict.why) }
+    Statement {
+        verb,
+        access: verdict.access,
+        effects: verdict.effects,
+        hint: findings.hint,
+        returns_part: verdict.returns_part,
+        why: Why(verdict.why),
+    }
 }

@@ -158,6 +158,8 @@ impl<'a> Reader<'a> {
                 self.next();
             }
             K::Lock => self.verdict.leaves(Effects::LOCKS_ROWS, "locks rows"),
+            K::Offset | K::Union | K::Except | K::Intersect => self.verdict.returns_part = true,
+            K::Limit if self.is_offset_behind() => self.verdict.returns_part = true,
             K::SqlCalcFoundRows => self.verdict.effects |= Effects::FOUND_ROWS,
             K::Next if self.keyword() == K::Value => {
                 self.verdict.leaves(Effects::OPAQUE_STATE, "takes a sequence's next value")
@@ -170,6 +172,11 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
+    }
+
+    /// Behind LIMIT: whether the number that comes next is an offset.
+    fn is_offset_behind(&self) -> bool {
+        self.tokens.clone().token().kind == Kind::Punctuation(b',')
     }
 
     /// A word or a quoted name: a function's, a schema's, a view's?
@@ -231,7 +238,7 @@ impl<'a> Reader<'a> {
             Class::LastInsertId => {
                 if self.has_arguments() {
                     self.verdict
-                        .leaves(Effects::OPAQUE_STATE, "LAST_INSERT_ID(expr) changes what the connection tells");
+                        .leaves(Effects::SETS_INSERT_ID, "LAST_INSERT_ID(expr) changes what the connection tells");
                 } else {
                     self.last_insert_id();
                 }

@@ -8,11 +8,17 @@ pub(super) struct Verdict {
     pub access: Access,
     pub effects: Effects,
     pub why: &'static str,
+    pub returns_part: bool,
 }
 
 impl Verdict {
     pub(super) const fn new() -> Self {
-        Self { access: Access::Read, effects: Effects::empty(), why: "reads what every server has" }
+        Self {
+            access: Access::Read,
+            effects: Effects::empty(),
+            why: "reads what every server has",
+            returns_part: false,
+        }
     }
 
     /// Demands at least `access`; the first reason for the most demanding one is kept.
@@ -35,6 +41,7 @@ impl Verdict {
     /// Takes over what another statement of the same text demands.
     pub(super) fn merge(&mut self, other: &Self) {
         self.effects |= other.effects;
+        self.returns_part |= other.returns_part;
         self.raise(other.access, other.why);
     }
 }
