@@ -89,10 +89,10 @@ pub struct RawListener {
 #[serde(rename_all = "kebab-case")]
 pub enum Pooling {
     /// Until it ends.
-    #[default]
     Session,
     /// While a statement or a transaction runs, or something ties the session to its connection (temporary tables, locks, user
     /// variables …). Then other sessions of the same account may have it.
+    #[default]
     Transaction,
 }
 
