@@ -8,10 +8,8 @@ use rolecall_protocol::response::{ErrPacket, OkPacket};
 use rolecall_protocol::statement::{PrepareOk, put_query};
 use rolecall_protocol::wire::Reader;
 use rolecall_router::session::{
-    BASELINE_QUESTION, COLLATION_QUESTION, FOUND_ROWS_QUESTION, INSERT_ID_QUESTION, Prefix, found_rows_of_a_login,
-    is_replayed, names,
+    BASELINE_QUESTION, COLLATION_QUESTION, FOUND_ROWS_QUESTION, INSERT_ID_QUESTION, Prefix, is_replayed, names,
 };
-use rolecall_router::sql::Flavour;
 
 use std::sync::Arc;
 
@@ -83,13 +81,12 @@ impl Connection {
     ///
     /// # Errors
     /// [`QueryError`].
-    pub async fn learn_baseline(&mut self, flavour: Flavour) -> Result<(), QueryError> {
+    pub async fn learn_baseline(&mut self) -> Result<(), QueryError> {
         let result = self.query(BASELINE_QUESTION.as_bytes()).await?;
         let pairs = result.rows.into_iter().filter_map(|row| match <[_; 2]>::try_from(row) {
             Ok([Some(name), value]) => Some((name.into(), value.unwrap_or_default().into())),
             _ => None,
         });
-        self.query(found_rows_of_a_login(flavour).as_bytes()).await?;
         let is_settable = |(name, _): &(Box<[u8]>, _)| is_replayed(name);
         self.baseline = Some(Arc::new(pairs.filter(is_settable).collect()));
         Ok(())

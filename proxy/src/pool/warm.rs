@@ -120,7 +120,7 @@ async fn connect(
 ) -> Result<Connection, ConnectError> {
     let mut link = shared.connector.connect(server, identity).await?;
     let setup = async {
-        link.learn_baseline(flavour).await?;
+        link.learn_baseline().await?;
         link.query(tracker_setup(flavour).as_bytes()).await
     };
     match shared.clock.timeout(shared.connector.timeout, setup).await {

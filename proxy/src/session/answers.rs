@@ -66,6 +66,11 @@ impl Session {
     pub(super) async fn answer(&mut self, buffer: &mut Buffer, taken: usize, sql: &[u8]) -> Result<(), CloseReason> {
         let Some(answers) = self.sharing.answers.take() else { return self.send_error(&too_late()).await };
         let Some((Answered { sql, form }, statement)) = self.answered(sql, &answers) else {
+            if *answers == Answers::default() && self.state.last().is_none() {
+                // Nothing has run yet: a connection on which nothing has run knows as much.
+                let statement = self.worker.classify(sql, self.state.lexing()).in_schema(self.state.schema());
+                return self.run(buffer, taken, Job::new(Command::Query, ReplyKind::Results, statement)).await;
+            }
             self.sharing.answers = Some(answers);
             return self.send_error(&too_late()).await;
         };

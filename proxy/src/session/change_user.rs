@@ -145,7 +145,7 @@ impl Session {
         self.reads = Reads::new(self.reads.default_level);
         self.prepared.clear();
         self.borrowed = None;
-        self.sharing.begin_anew();
+        self.sharing.begin_anew(self.state.told());
         let handle = Arc::clone(&self.handle);
         handle.unless_summoned(self.reset_links(tied, tracked_by_client)).await?;
         if self.sharing.is_on {

@@ -410,7 +410,7 @@ impl Session {
                 link.reset().await?;
             }
             if self.sharing.is_on && link.baseline.is_none() {
-                link.learn_baseline(self.state.lexing().flavour).await?;
+                link.learn_baseline().await?;
                 link.old_at = self.old_at();
             }
             link.query(tracker_setup(self.state.lexing().flavour).as_bytes()).await?;

@@ -8,7 +8,7 @@ use rolecall_protocol::Capabilities;
 use rolecall_protocol::SequenceId;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
-use rolecall_router::session::{CHARACTER_SETS_QUESTION, Pins, restore, wait_timeout};
+use rolecall_router::session::{CHARACTER_SETS_QUESTION, Pins, Told, restore, wait_timeout};
 use rolecall_router::sql::{Access, Answers, Effects, Statement, Verb};
 use rolecall_router::topology::ServerId;
 use tokio::time::Instant;
@@ -61,7 +61,8 @@ impl Sharing {
             spot,
             insert_id: 0,
             insert_id_at: None,
-            answers: None,
+            // Nothing has run yet, whatever the connection has served.
+            answers: by_user.then(Box::default),
             wants_fresh: false,
             granted: None,
             idle_limit: (u64::MAX, u64::MAX),
@@ -74,10 +75,11 @@ impl Sharing {
     }
 
     /// COM_RESET_CONNECTION.
-    pub fn begin_anew(&mut self) {
+    pub fn begin_anew(&mut self, told: Told) {
         self.insert_id = 0;
         self.insert_id_at = None;
-        self.answers = None;
+        let Told { row_count, found_rows, .. } = told;
+        self.answers = self.by_user.then(|| Box::new(Answers { row_count, found_rows, ..Answers::default() }));
     }
 
     /// A statement has run at `server`. `insert_id`: what its OK packets told of; None where it failed.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::diff::{CHARACTER_SET, COLLATION, put_assignment, put_names};
 use super::view::Variables;
 use super::{Prefix, SessionState, View};
-use crate::sql::Flavour;
 
 /// Takes from a connection what its last session set and `session` has not: back to `baseline`, as a login left it. What
 /// both have set is [`super::diff`]'s. `multi_statements`: as the login has it. The view becomes what the connection is once
@@ -61,16 +60,6 @@ pub fn restore(
 
 /// Asks for the baseline of [`restore`], right behind a login: two columns, names and values.
 pub const BASELINE_QUESTION: &str = "SHOW SESSION VARIABLES";
-
-/// What makes FOUND_ROWS() behind [`BASELINE_QUESTION`] what it is on a connection that has run nothing: nothing else takes it
-/// back.
-#[must_use]
-pub const fn found_rows_of_a_login(flavour: Flavour) -> &'static str {
-    match flavour {
-        Flavour::Mysql => "SELECT 1 FROM DUAL WHERE FALSE",
-        Flavour::Mariadb => "SELECT 1",
-    }
-}
 
 /// Asks for what goes with a session from connection to connection: one number.
 pub const INSERT_ID_QUESTION: &str = "SELECT LAST_INSERT_ID()";

@@ -355,7 +355,8 @@ impl SessionState {
         self.tracking = ClientTracking::default();
         self.status = StatusFlags::AUTOCOMMIT;
         self.warnings = Warnings::Known(0);
-        self.told = Told::default();
+        // FOUND_ROWS() stays (sessions.md 4).
+        self.told = Told { found_rows: self.told.found_rows, ..Told::default() };
         self.was_reset = true;
         self.revision += 1;
     }

@@ -44,6 +44,13 @@ const MOST_CONDITIONS: usize = 64;
 /// Asks for [`Conditions`]: three columns. One row more than is kept shows that there are more.
 pub const CONDITIONS_QUESTION: &str = "SHOW WARNINGS LIMIT 65";
 
+impl Default for Answers {
+    /// Right after a login.
+    fn default() -> Self {
+        Self { row_count: Some(0), found_rows: Some(0), conditions: Conditions::none() }
+    }
+}
+
 impl Conditions {
     /// There are none.
     #[must_use]

@@ -14,7 +14,7 @@ use crate::front::{account, proxy, server, wait_until};
 const LARGE_RESULT: &str = "select repeat('x', 1000000) from information_schema.columns";
 
 /// Sessions of this user that the proxy has.
-fn sessions(proxy: &Proxy, user: &str) -> usize {
+pub fn sessions(proxy: &Proxy, user: &str) -> usize {
     let sessions = proxy.admin_json("/sessions");
     let all = sessions.as_array().or_else(|| sessions["sessions"].as_array()).expect("a list");
     all.iter().filter(|session| session["user"] == user).count()
@@ -24,7 +24,7 @@ fn sessions(proxy: &Proxy, user: &str) -> usize {
 fn running(user: &str) -> String {
     server().value(&format!(
         "select count(*) from information_schema.processlist where user='{user}' and command='Query' \
-         and info not like 'SET %'"
+         and info not like 'SET %' and info not like 'SHOW SESSION %'"
     ))
 }
 

@@ -14,7 +14,8 @@ fn x9_a_server_that_closes_idle_connections_sooner_than_clients_expect() {
     server.run("create schema x9");
     server.run("create table x9.t (a int)");
     server.run("grant all on x9.* to x9");
-    let proxy = Proxy::start([&server], &ProxyOptions::default());
+    let proxy =
+        Proxy::start([&server], &ProxyOptions { listener: Some("pooling: session".into()), ..ProxyOptions::default() });
     let mut client = proxy.login(&LoginOptions::new("x9", "pw").database("x9"));
     client.run("set time_zone = '+05:00'");
     let insert = client.prepare("insert into t values (1)").id;

@@ -10,8 +10,8 @@ use rolecall_router::sql::{Effects, Hint, NamedCollation, OwnVariable, Statement
 use super::statements::Prepared;
 use super::{malformed, unknown_statement};
 use crate::buffer::Buffer;
-use crate::session::dispatch::Job;
 use crate::session::answers::too_late;
+use crate::session::dispatch::Job;
 use crate::session::{CloseReason, Session};
 
 /// Prepared statements that one session may have: servers' max_prepared_stmt_count is 16382 for all sessions together, and
