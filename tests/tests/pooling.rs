@@ -28,6 +28,8 @@ mod statement_limits;
 mod statements;
 #[path = "pooling/timeouts.rs"]
 mod timeouts;
+#[path = "pooling/triggers.rs"]
+mod triggers;
 #[path = "pooling/users.rs"]
 mod users;
 #[path = "pooling/waiting.rs"]

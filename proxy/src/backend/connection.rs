@@ -51,6 +51,8 @@ pub struct Connection {
     pub old_at: u64,
     /// Another session has used it, and left what it set.
     pub is_used: bool,
+    /// A write ran here on MariaDB, whose trackers do not tell of user variables that triggers set.
+    pub may_have_variables: bool,
     /// When it was last seen to answer, about, in nanoseconds of [`crate::monotonic`].
     pub quiet_since: u64,
 }
@@ -80,6 +82,7 @@ impl Connection {
             baseline: None,
             old_at: u64::MAX,
             is_used: false,
+            may_have_variables: false,
             quiet_since: monotonic::nanoseconds(),
         }
     }

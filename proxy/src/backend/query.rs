@@ -8,7 +8,8 @@ use rolecall_protocol::response::{ErrPacket, OkPacket};
 use rolecall_protocol::statement::{PrepareOk, put_query};
 use rolecall_protocol::wire::Reader;
 use rolecall_router::session::{
-    BASELINE_QUESTION, COLLATION_QUESTION, FOUND_ROWS_QUESTION, INSERT_ID_QUESTION, Prefix, is_replayed, names,
+    BASELINE_QUESTION, COLLATION_QUESTION, FOUND_ROWS_QUESTION, INSERT_ID_QUESTION, Prefix, VARIABLES_QUESTION,
+    is_replayed, names,
 };
 
 use std::sync::Arc;
@@ -106,6 +107,22 @@ impl Connection {
     /// [`QueryError`].
     pub async fn found_rows(&mut self) -> Result<u64, QueryError> {
         self.number(FOUND_ROWS_QUESTION).await
+    }
+
+    /// Makes sure that no user variables are set, where triggers may have set some of which no tracker tells. False: there are
+    /// some, or the server does not say.
+    ///
+    /// # Errors
+    /// The connection is not usable any more.
+    pub async fn has_no_variables(&mut self) -> Result<bool, LegError> {
+        if self.may_have_variables {
+            match self.number(VARIABLES_QUESTION).await {
+                Ok(count) => self.may_have_variables = count > 0,
+                Err(QueryError::Refused(_)) => {}
+                Err(QueryError::Leg(error)) => return Err(error),
+            }
+        }
+        Ok(!self.may_have_variables)
     }
 
     async fn number(&mut self, question: &'static str) -> Result<u64, QueryError> {

@@ -135,6 +135,7 @@ impl Session {
             Ok(Exchanged::Done(outcome)) if outcome.err.is_none() => Some(outcome.insert_id),
             _ => None,
         };
+        link.may_have_variables |= self.sharing.is_on && self.state.may_hide_variables(&job.statement);
         self.sharing.note_statement(&job.statement, server, insert_id);
         self.note_read_or_write(job, (server, role), ended, now);
         match result {

@@ -210,6 +210,9 @@ impl Session {
             self.sharing.pool.ask_or_let_open(server);
             return;
         }
+        if !link.has_no_variables().await.unwrap_or(false) {
+            return self.keep_for_variables(link);
+        }
         if is_to_close && !self.sharing.pool.is_wanted(server) {
             link.transport.close().await;
         } else {
@@ -217,6 +220,17 @@ impl Session {
             self.worker.metrics.handovers.increment();
             self.sharing.pool.give(link);
         }
+    }
+
+    /// Triggers of the session's writes have set user variables: the connection stays.
+    fn keep_for_variables(&mut self, link: Box<Connection>) {
+        let server = link.server.id;
+        self.links.push(link);
+        self.publish_links();
+        self.state.pin(Pins::UNEXPLAINED, server);
+        self.handle.set_pins(self.state.pins());
+        self.handle.note_pinned(Pins::UNEXPLAINED, "a write whose triggers set user variables");
+        self.sharing.pool.ask_or_let_open(server);
     }
 
     async fn save_insert_id(&mut self, link: &mut Connection) -> bool {
@@ -338,6 +352,9 @@ impl Session {
     /// Takes from a connection what its last session left. False: it cannot be used.
     pub(super) async fn restore(&self, link: &mut Connection) -> bool {
         let Some(baseline) = link.baseline.clone() else { return false };
+        if !link.has_no_variables().await.unwrap_or(false) {
+            return false;
+        }
         let multi_statements = self.identity.capabilities.contains(Capabilities::MULTI_STATEMENTS);
         let Some(prefixes) = restore(&self.state, &mut link.view, &baseline, multi_statements) else { return false };
         for prefix in prefixes {

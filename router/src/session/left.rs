@@ -64,6 +64,9 @@ pub const BASELINE_QUESTION: &str = "SHOW SESSION VARIABLES";
 /// Asks for what goes with a session from connection to connection: one number.
 pub const INSERT_ID_QUESTION: &str = "SELECT LAST_INSERT_ID()";
 
+/// Asks MariaDB how many user variables there are: one number. Its trackers do not tell of those that triggers set.
+pub const VARIABLES_QUESTION: &str = "SELECT COUNT(*) FROM information_schema.USER_VARIABLES";
+
 /// Asks what a session's last result found, where its rows do not tell: one number.
 pub const FOUND_ROWS_QUESTION: &str = "SELECT FOUND_ROWS()";
 

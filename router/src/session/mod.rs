@@ -20,7 +20,10 @@ mod view;
 pub use borrowed::BorrowedVariables;
 pub use context::as_for_texts_of;
 pub use diff::{COLLATION_QUESTION, Prefix, collation_by_id, diff, names};
-pub use left::{BASELINE_QUESTION, FOUND_ROWS_QUESTION, INSERT_ID_QUESTION, restore, set_insert_id, wait_timeout};
+pub use left::{
+    BASELINE_QUESTION, FOUND_ROWS_QUESTION, INSERT_ID_QUESTION, VARIABLES_QUESTION, restore, set_insert_id,
+    wait_timeout,
+};
 #[cfg(debug_assertions)]
 pub use left_out::{is_left_out, leave_out};
 pub use pins::{Pin, Pins};

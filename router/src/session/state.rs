@@ -324,6 +324,20 @@ impl SessionState {
         self.expects_state_change = true;
     }
 
+    /// Whether the next OK is expected to report a preparation as a state change.
+    #[must_use]
+    pub const fn expects_state_change(&self) -> bool {
+        self.expects_state_change
+    }
+
+    /// Whether triggers may have run with `statement` of whose user variables the server tells nothing.
+    #[must_use]
+    pub fn may_hide_variables(&self, statement: &Statement) -> bool {
+        self.lexing.flavour == Flavour::Mariadb
+            && statement.access == Access::Primary
+            && matches!(statement.verb, Verb::Dml | Verb::Several | Verb::Unknown)
+    }
+
     /// A write by text comes next, whose triggers may change state: what the server reports then may be that, and not only
     /// the preparation before it.
     pub const fn doubt_state_change(&mut self) {

@@ -69,7 +69,7 @@ impl Session {
     }
 }
 
-fn link_error(link: &Connection, error: QueryError) -> LinkError {
+pub(super) fn link_error(link: &Connection, error: QueryError) -> LinkError {
     match error {
         QueryError::Refused(err) => LinkError::Refused(err),
         QueryError::Leg(error) => LinkError::Unreachable(format!("server {}: {error}", link.server.name)),

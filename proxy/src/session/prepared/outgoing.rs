@@ -5,7 +5,9 @@ use std::sync::Arc;
 use rolecall_protocol::command::Command;
 use rolecall_protocol::packet::{HEADER_LENGTH, SequenceId, put_packet};
 use rolecall_protocol::statement::{ExecuteFlags, StatementId, rewrite_statement_id};
+use rolecall_router::sql::Verb;
 
+use super::again::link_error;
 use super::fit::{Fit, fit, fits_at_once};
 use super::malformed;
 use crate::backend::Connection;
@@ -33,6 +35,13 @@ impl Session {
         link.statements.under_way = 0;
         if job.statement_id == 0 || job.command == Command::StmtPrepare {
             return Ok(None);
+        }
+        if self.state.expects_state_change() && self.sharing.is_on && job.statement.verb == Verb::Dml {
+            // What the next OK reports must be told from the preparation: triggers may set user variables.
+            let handle = Arc::clone(&self.handle);
+            let pinged = handle.unless_summoned(Box::pin(link.ping())).await;
+            pinged.map_err(|summons| LinkError::Ended(summons.into()))?.map_err(|error| link_error(link, error))?;
+            self.state.doubt_state_change();
         }
         let payload = &mut buffer.filled_mut()[HEADER_LENGTH..taken];
         match self.address(link, payload, job)? {
