@@ -52,7 +52,9 @@ impl Session {
     /// COM_PING tells their number.
     fn note_conditions(&mut self) {
         let count = self.sharing.answers.as_ref().and_then(|answers| answers.warning_count());
-        self.state.assume_told(self.state.told(), count.and_then(|count| u16::try_from(count).ok()));
+        // They are not at a server any more.
+        let told = Told { may_have_conditions: false, ..self.state.told() };
+        self.state.assume_told(told, count.and_then(|count| u16::try_from(count).ok()));
     }
 
     /// Whether a statement asks for what went with the connection on which the one before it ran.
@@ -60,6 +62,32 @@ impl Session {
         // Where the session's own connection is gone, or never was, nothing of another session's must answer.
         self.sharing.wants_fresh = statement.asks_previous();
         self.sharing.wants_fresh && self.sharing.answers.is_some()
+    }
+
+    /// Whether a question must get its answer from what is known though its connection is there: only FOUND_ROWS() outlives
+    /// the statements that another session ran.
+    pub(super) fn asks_for_anothers_count(&mut self, sql: &[u8], statement: &Statement) -> bool {
+        if !self.sharing.has_anothers_count || !statement.asks_previous() {
+            return false;
+        }
+        let Told { row_count, found_rows, may_have_conditions } = self.state.told();
+        let lexing = self.state.lexing();
+        let is_about_it = answered(sql, lexing, &Answers::default()).is_some()
+            && answered(sql, lexing, &Answers { found_rows: None, ..Answers::default() }).is_none();
+        if is_about_it {
+            let conditions = if may_have_conditions { Conditions::Lost } else { Conditions::none() };
+            self.sharing.answers = Some(Box::new(Answers { row_count, found_rows, conditions }));
+        }
+        is_about_it
+    }
+
+    /// The same for a prepared question.
+    pub(super) fn executes_anothers_count(&mut self, job: &Job) -> bool {
+        if !self.sharing.has_anothers_count || !job.statement.asks_previous() {
+            return false;
+        }
+        let sql = self.prepared.text(job.statement_id).map(<[u8]>::to_vec);
+        sql.is_some_and(|sql| self.asks_for_anothers_count(&sql, &job.statement))
     }
 
     /// Runs the question `sql` with the answers in it, on whatever connection.

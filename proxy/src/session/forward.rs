@@ -136,7 +136,8 @@ impl Session {
             _ => None,
         };
         link.may_have_variables |= self.sharing.is_on && self.state.may_hide_variables(&job.statement);
-        self.sharing.note_statement(&job.statement, server, insert_id);
+        let (told, flavour) = (self.state.told(), self.state.lexing().flavour);
+        self.sharing.note_statement(&job.statement, server, insert_id, told, flavour);
         self.note_read_or_write(job, (server, role), ended, now);
         match result {
             Ok(exchanged @ (Exchanged::Done(_) | Exchanged::RefusedReadOnly(_) | Exchanged::TooManyStatements(_))) => {

@@ -78,7 +78,7 @@ impl Session {
         if statement.verb == Verb::Dml && statement.access == Access::Primary {
             self.state.doubt_state_change();
         }
-        if self.asks_too_late(&statement) {
+        if self.asks_too_late(&statement) || self.asks_for_anothers_count(sql, &statement) {
             let sql = sql.to_vec();
             return Box::pin(self.answer(buffer, taken, &sql)).await;
         }

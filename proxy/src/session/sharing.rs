@@ -9,7 +9,7 @@ use rolecall_protocol::SequenceId;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
 use rolecall_router::session::{CHARACTER_SETS_QUESTION, Pins, Told, restore, wait_timeout};
-use rolecall_router::sql::{Access, Answers, Effects, Statement, Verb};
+use rolecall_router::sql::{Access, Answers, Conditions, Effects, Flavour, Statement, Verb};
 use rolecall_router::topology::ServerId;
 use tokio::time::Instant;
 
@@ -40,6 +40,8 @@ pub(super) struct Sharing {
     insert_id_at: Option<ServerId>,
     /// The connection on which the last statement ran has been handed over: what it said of that statement.
     pub answers: Option<Box<Answers>>,
+    /// FOUND_ROWS() on the connection in use may be another session's: no SELECT has run there yet.
+    pub has_anothers_count: bool,
     /// The statement asks about the one before it.
     pub wants_fresh: bool,
     /// A place for a new connection, for which the session stood in line.
@@ -63,6 +65,7 @@ impl Sharing {
             insert_id_at: None,
             // Nothing has run yet, whatever the connection has served.
             answers: by_user.then(Box::default),
+            has_anothers_count: false,
             wants_fresh: false,
             granted: None,
             idle_limit: (u64::MAX, u64::MAX),
@@ -83,9 +86,26 @@ impl Sharing {
     }
 
     /// A statement has run at `server`. `insert_id`: what its OK packets told of; None where it failed.
-    pub fn note_statement(&mut self, statement: &Statement, server: ServerId, insert_id: Option<u64>) {
-        self.answers = None;
+    pub fn note_statement(
+        &mut self,
+        statement: &Statement,
+        server: ServerId,
+        insert_id: Option<u64>,
+        told: Told,
+        flavour: Flavour,
+    ) {
+        // On MariaDB the conditions may outlive these: they are elsewhere.
+        let keeps = flavour == Flavour::Mariadb
+            && matches!(statement.verb, Verb::Set | Verb::Select)
+            && !told.may_have_conditions;
+        self.answers =
+            self.answers.take().filter(|answers| keeps && !answers.conditions.is_none()).map(|mut answers| {
+                let Told { row_count, found_rows, .. } = told;
+                *answers = Answers { row_count, found_rows, conditions: Conditions::Lost };
+                answers
+            });
         self.wants_fresh = false;
+        self.has_anothers_count &= statement.verb != Verb::Select;
         // A statement whose OK tells of none has left LAST_INSERT_ID() as it was, if its text is all that ran.
         let is_seen_through = statement.verb != Verb::Several
             && !statement.effects.intersects(Effects::UNKNOWN_ROUTINE | Effects::SETS_INSERT_ID);
@@ -350,7 +370,8 @@ impl Session {
     }
 
     /// Takes from a connection what its last session left. False: it cannot be used.
-    pub(super) async fn restore(&self, link: &mut Connection) -> bool {
+    pub(super) async fn restore(&mut self, link: &mut Connection) -> bool {
+        self.sharing.has_anothers_count = true;
         let Some(baseline) = link.baseline.clone() else { return false };
         if !link.has_no_variables().await.unwrap_or(false) {
             return false;

@@ -32,6 +32,7 @@ impl Told {
             Verb::Select if is_result && returns_all(statement) && !ok.status.contains(StatusFlags::CURSOR_EXISTS) => {
                 Some(rows)
             }
+            Verb::Set if Effects::SETS_VARIABLES.contains(statement.effects) => self.found_rows,
             Verb::Use | Verb::Begin | Verb::Commit | Verb::Rollback | Verb::Savepoint => self.found_rows,
             _ => None,
         };

@@ -70,4 +70,24 @@ on_every_server! {
         first.quit();
         second.quit();
     }
+
+    /// A25: a count that outlives the statements of the one before is not the next one's.
+    fn a25_a_count_of_another_session_is_nobodys(stage) {
+        let pool = Pool::new(stage, "pool_count", "max_connections: 1");
+        for prepared in [false, true] {
+            let (mut first, mut second) = (pool.login(), pool.login());
+            let id = prepared.then(|| first.prepare("select found_rows()").id);
+            second.run("select 1 union select 2 union select 3");
+            first.run("set sql_notes = 1");
+            match id {
+                // There is no place for the answer.
+                Some(id) => assert_eq!(first.execute(id, &[]).code(), REFUSED),
+                None => assert_eq!(first.run("select found_rows()").value(), "0"),
+            }
+            first.run("select * from t where a < 0");
+            assert_eq!(first.run("select found_rows(), row_count()").rows(), [[Some("0".to_owned()), Some("-1".to_owned())]]);
+            first.quit();
+            second.quit();
+        }
+    }
 }
