@@ -27,13 +27,15 @@ pub struct Actor {
     statements: [Option<(u32, u16)>; 4],
     /// Whether types were bound to each: an execution without is malformed else.
     is_bound: [bool; 4],
+    /// Whether data of the first parameter was sent ahead: its value is left out then.
+    has_long_data: [bool; 4],
     /// The last id that a table gave: the server's own word.
     given: Option<u64>,
 }
 
 impl Actor {
     pub fn new(client: Client) -> Self {
-        Self { client, statements: [None; 4], is_bound: [false; 4], given: None }
+        Self { client, statements: [None; 4], is_bound: [false; 4], has_long_data: [false; 4], given: None }
     }
 
     /// Takes a step: SQL, or a command behind an exclamation mark. None: no connection was free, and nothing has happened.
@@ -91,7 +93,7 @@ impl Actor {
                 .map(|packet| u32::from_le_bytes(packet.payload[1..5].try_into().expect("four bytes")));
             // The statement that was in the slot goes on existing, as with careless clients.
             if let Some(id) = id {
-                self.is_bound[slot] = false;
+                (self.is_bound[slot], self.has_long_data[slot]) = (false, false);
                 self.statements[slot] = Some((id, number(7).unwrap_or_default()));
             }
             return Some(reply);
@@ -102,9 +104,14 @@ impl Actor {
                 let mut values: Vec<_> = words.map(parameter).collect();
                 values.truncate(parameters.into());
                 values.resize_with(parameters.into(), || Parameter::integer(4));
+                if std::mem::take(&mut self.has_long_data[slot]) {
+                    values[0] = Parameter::of(0xFC, 0, &[]);
+                }
                 let with_types = name != "again" || !self.is_bound[slot];
-                self.is_bound[slot] = true;
-                Some(self.client.execute_with(id, u8::from(name == "cursor"), &values, with_types))
+                let reply = self.client.execute_with(id, u8::from(name == "cursor"), &values, with_types);
+                // A refused one may have bound them, or not.
+                self.is_bound[slot] = reply.code() == 0;
+                Some(reply)
             }
             "fetch" => Some(self.client.fetch(id, 1)),
             "long_data" => {
@@ -112,9 +119,15 @@ impl Actor {
                     return None;
                 }
                 self.client.send_long_data(id, 0, b"long data");
+                self.has_long_data[slot] = true;
+                // Its type is another one than before.
+                self.is_bound[slot] = false;
                 None
             }
-            "reset" => Some(self.client.reset_statement(id)),
+            "reset" => {
+                self.has_long_data[slot] = false;
+                Some(self.client.reset_statement(id))
+            }
             "close" => {
                 self.client.close_statement(id);
                 self.statements[slot] = None;

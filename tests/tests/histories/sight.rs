@@ -163,10 +163,11 @@ pub fn variables(client: &mut Client) -> Sight {
 /// Whether two outcomes are the same for a session that took these steps.
 ///
 /// SET NAMES … COLLATE, and then an assignment: the collation that results' columns had by the first is its character set's
-/// default on the next connection. No client reads more from it than the character set.
+/// default on the next connection. No client reads more from it than the character set. And MySQL parses a prepared statement
+/// again where types are bound that it did not expect: on the next connection under the character set that holds by then.
 pub fn is_same(found: &str, expected: &str, steps: &[String]) -> bool {
     let did = |what: &str| steps.iter().any(|step| step.contains(what));
-    let is_vague = ["set names", "default_collation", "!reset_connection"].iter().any(|what| did(what))
+    let is_vague = ["set names", "default_collation", "!reset_connection", "!prepare"].iter().any(|what| did(what))
         && (did("n_connection") || did("t_connection") || did("t_results"));
     found == expected || (is_vague && without_collations(found) == without_collations(expected))
 }
