@@ -131,7 +131,8 @@ fn a_crowd_shares_few_connections() {
          one each; {waits} waits, {handovers} hand-overs; {} bytes a session shared, {} with one each",
         shared.per_session, apart.per_session
     ));
-    assert!(most <= CONNECTIONS, "{most} server connections");
+    // And those on which logins are proven, which is once a minute.
+    assert!(most <= CONNECTIONS + 4, "{most} server connections");
     assert!(waits > 0, "{THREADS} at a time over {CONNECTIONS}");
     assert_eq!(metric(&shared.proxy, "rolecall_pool_wait_timeouts_total"), 0);
     // The aim is that of `session` mode; seen: 0.75 of it, by a build without optimisation.
