@@ -112,8 +112,8 @@ lines; `rolecall schema` prints the JSON Schema for your editor (`# yaml-languag
 - Durations have units: `250ms`, `5s`, `1m 30s`. Sizes too: `256KiB`, `1GiB`.
 - Passwords stand in files of their own, never in the configuration.
 - The file and all files that it names are read again when one of them changes and on SIGHUP. What is new is applied whole
-  or not at all. In effect at once, for new connections and statements: `servers`, `kubernetes`, `monitor`, `users`, `zone`,
-  `routing`, `probe`, `catalogue_refresh`, `limits`, `log.level`, and the contents of the listeners' certificates.
+  or not at all. In effect at once, for new connections and statements: `servers`, `users`, `zone`, `routing`, `limits`,
+  `log.level`, and the contents of the listeners' certificates.
   Everything else needs a restart; while such a part differs, nothing of the new file is applied, and the log names the part.
 
 ```yaml

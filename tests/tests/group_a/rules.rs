@@ -51,7 +51,7 @@ pub fn fault(sql: &[u8], verdict: &Statement, left: &Changes, reply: &Reply) -> 
             "temporary table" => verdict.effects.intersects(Effects::TEMPORARY_TABLE | Effects::UNKNOWN_ROUTINE),
             // They end otherwise than table locks: with a reset, as far as the pin goes.
             "lock"
-                if names.iter().all(|name| name.starts_with("BACKUP"))
+                if (sql.starts_with("backup ") || names.iter().all(|name| name.starts_with("BACKUP")))
                     && verdict.effects.contains(Effects::OPAQUE_STATE) =>
             {
                 true
