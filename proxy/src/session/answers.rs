@@ -57,6 +57,31 @@ impl Session {
         self.state.assume_told(told, count.and_then(|count| u16::try_from(count).ok()));
     }
 
+    /// The proxy itself has answered a statement: with one row, or with OK.
+    pub(super) fn note_own_answer(&mut self, is_row: bool) {
+        let found_rows = self.state.told().found_rows;
+        self.state.observe_own_ok();
+        let (row_count, found_rows) = if is_row { (-1, Some(1)) } else { (0, found_rows) };
+        self.keep_own(row_count, found_rows, Conditions::none());
+    }
+
+    /// The proxy itself has answered a COM_PING, which leaves all but ROW_COUNT().
+    pub(super) fn note_own_ping(&mut self) {
+        self.state.assume_told(Told { row_count: Some(0), ..self.state.told() }, None);
+        if let Some(answers) = &mut self.sharing.answers {
+            answers.row_count = Some(0);
+        }
+    }
+
+    /// No connection can tell of a statement that none has seen.
+    fn keep_own(&mut self, row_count: i64, found_rows: Option<u64>, conditions: Conditions) {
+        if self.sharing.by_user() {
+            let row_count = Some(row_count);
+            self.state.assume_told(Told { row_count, found_rows, may_have_conditions: false }, None);
+            self.sharing.answers = Some(Box::new(Answers { row_count, found_rows, conditions }));
+        }
+    }
+
     /// Whether a statement asks for what went with the connection on which the one before it ran.
     pub(super) fn asks_too_late(&mut self, statement: &Statement) -> bool {
         // Where the session's own connection is gone, or never was, nothing of another session's must answer.
@@ -92,14 +117,13 @@ impl Session {
 
     /// Runs the question `sql` with the answers in it, on whatever connection.
     pub(super) async fn answer(&mut self, buffer: &mut Buffer, taken: usize, sql: &[u8]) -> Result<(), CloseReason> {
-        let Some(answers) = self.sharing.answers.take() else { return self.send_error(&too_late()).await };
+        let Some(answers) = self.sharing.answers.clone() else { return self.send_error(&too_late()).await };
         let Some((Answered { sql, form }, statement)) = self.answered(sql, &answers) else {
             if *answers == Answers::default() && self.state.last().is_none() {
                 // Nothing has run yet: a connection on which nothing has run knows as much.
                 let statement = self.worker.classify(sql, self.state.lexing()).in_schema(self.state.schema());
                 return self.run(buffer, taken, Job::new(Command::Query, ReplyKind::Results, statement)).await;
             }
-            self.sharing.answers = Some(answers);
             return self.send_error(&too_late()).await;
         };
         self.sharing.wants_fresh = false;

@@ -115,6 +115,7 @@ impl Session {
             job.at = Some(server);
             return self.run(buffer, taken, job).await;
         }
+        self.note_own_ping();
         // PING keeps the warnings of the statement before it, and tells their number; an error counts as one.
         let ok = LocalReply { warnings: self.state.warnings().unwrap_or(1), ..self.local(SequenceId(1)) }.ok();
         self.send(&ok).await

@@ -57,7 +57,7 @@ impl Session {
             }
         };
         let reply = self.local(SequenceId(1)).unsigned(column, layout, u64::from(self.handle.id));
-        self.state.observe_own_ok();
+        self.note_own_answer(true);
         self.send(&reply).await
     }
 
@@ -102,7 +102,7 @@ impl Session {
             let _ = self.send_error(&err).await;
             return Err(CloseReason::Killed);
         }
-        self.state.observe_own_ok();
+        self.note_own_answer(false);
         let ok = self.local(SequenceId(1)).ok();
         self.send(&ok).await
     }

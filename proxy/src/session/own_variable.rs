@@ -21,7 +21,7 @@ impl Session {
                 Some(value) => {
                     let extended = self.identity.mariadb.contains(MariadbCapabilities::EXTENDED_METADATA);
                     let reply = self.local(SequenceId(1)).text(column, extended, value.as_bytes());
-                    self.state.observe_own_ok();
+                    self.note_own_answer(true);
                     self.send(&reply).await
                 }
                 None => self.send_error(&ErrPacket::new(ErrorCode::NO_SERVER, NO_TOKEN)).await,
@@ -29,7 +29,7 @@ impl Session {
             OwnVariableUse::Set(variable, value) => match self.set_own(variable, value) {
                 Ok(()) => {
                     let reply = self.local(SequenceId(1)).ok();
-                    self.state.observe_own_ok();
+                    self.note_own_answer(false);
                     self.send(&reply).await
                 }
                 Err(err) => self.send_error(&err).await,

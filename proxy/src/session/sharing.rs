@@ -8,7 +8,7 @@ use rolecall_protocol::Capabilities;
 use rolecall_protocol::SequenceId;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
-use rolecall_router::session::{CHARACTER_SETS_QUESTION, Pins, Told, restore, wait_timeout};
+use rolecall_router::session::{CHARACTER_SETS_QUESTION, Pins, Told, keeps_conditions, restore, wait_timeout};
 use rolecall_router::sql::{Access, Answers, Conditions, Effects, Flavour, Statement, Verb};
 use rolecall_router::topology::ServerId;
 use tokio::time::Instant;
@@ -77,6 +77,11 @@ impl Sharing {
         self.by_listener
     }
 
+    /// Whether this session shares, as long as nothing keeps it from that.
+    pub const fn by_user(&self) -> bool {
+        self.by_user
+    }
+
     /// COM_RESET_CONNECTION.
     pub fn begin_anew(&mut self, told: Told) {
         self.insert_id = 0;
@@ -95,9 +100,7 @@ impl Sharing {
         flavour: Flavour,
     ) {
         // On MariaDB the conditions may outlive these: they are elsewhere.
-        let keeps = flavour == Flavour::Mariadb
-            && matches!(statement.verb, Verb::Set | Verb::Select)
-            && !told.may_have_conditions;
+        let keeps = flavour == Flavour::Mariadb && keeps_conditions(statement) && !told.may_have_conditions;
         self.answers =
             self.answers.take().filter(|answers| keeps && !answers.conditions.is_none()).map(|mut answers| {
                 let Told { row_count, found_rows, .. } = told;

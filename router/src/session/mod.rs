@@ -28,7 +28,7 @@ pub use left::{
 pub use left_out::{is_left_out, leave_out};
 pub use pins::{Pin, Pins};
 pub use state::{CHARACTER_SETS_QUESTION, Observed, SessionState};
-pub use told::Told;
+pub use told::{Told, keeps_conditions};
 pub use tracking::{ClientTracking, is_replayed, tracker_setup};
 pub use view::{Variables, View};
 

@@ -3,7 +3,7 @@
 use rolecall_protocol::StatusFlags;
 use rolecall_protocol::response::{OkHeader, OkPacket};
 
-use crate::sql::{Access, Effects, Statement, Verb};
+use crate::sql::{Effects, Statement, Verb};
 
 /// The answers, as far as replies tell them (measured on MySQL 9.7 and MariaDB 10.11, 11.8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,14 +36,18 @@ impl Told {
             Verb::Use | Verb::Begin | Verb::Commit | Verb::Rollback | Verb::Savepoint => self.found_rows,
             _ => None,
         };
-        // Questions leave the conditions as they are, and so does on MariaDB a SELECT without FROM.
-        let keeps = matches!(statement.access, Access::Previous) || statement.verb == Verb::Select;
-        self.may_have_conditions = ok.warnings > 0 || (keeps && self.may_have_conditions);
+        self.may_have_conditions = ok.warnings > 0 || (keeps_conditions(statement) && self.may_have_conditions);
     }
 
     pub(super) const fn observe_err(&mut self) {
         *self = Self { row_count: Some(-1), found_rows: None, may_have_conditions: true };
     }
+}
+
+/// Whether a statement may leave the conditions as they are: questions do, and on MariaDB all that opens no table.
+#[must_use]
+pub const fn keeps_conditions(statement: &Statement) -> bool {
+    !matches!(statement.verb, Verb::Dml | Verb::Ddl)
 }
 
 const fn returns_all(statement: &Statement) -> bool {

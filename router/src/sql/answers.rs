@@ -171,6 +171,11 @@ fn put_literal(sql: &mut Vec<u8>, charset: &str, text: &[u8]) {
     sql.extend(format!("_{charset} x'{digits}'").into_bytes());
 }
 
+/// A BIGINT on both flavours: MariaDB makes a CAST of a small number an INT.
+pub(super) fn put_number(sql: &mut Vec<u8>, value: impl Display) {
+    sql.extend(format!("COALESCE({value},9223372036854775807)").into_bytes());
+}
+
 /// `CAST(value AS to)`
 pub(super) fn put_cast(sql: &mut Vec<u8>, value: impl Display, to: &str) {
     sql.extend(format!("CAST({value} AS {to})").into_bytes());

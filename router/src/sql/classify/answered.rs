@@ -1,7 +1,7 @@
 //! Questions about the statement before, where the answers are known: the same text with the answers in their places.
 
 use super::reader::Reader;
-use crate::sql::answers::{Answers, put_cast};
+use crate::sql::answers::{Answers, put_number};
 use crate::sql::keyword::Keyword as K;
 use crate::sql::token::{Kind, Token};
 use crate::sql::{Lexing, variable};
@@ -52,7 +52,7 @@ fn show(reader: &mut Reader<'_>, answers: &Answers) -> Option<Answered> {
         let errors = is_errors(reader)?;
         let count = if errors { answers.error_count()? } else { answers.warning_count()? };
         let mut sql = b"SELECT ".to_vec();
-        put_cast(&mut sql, count, "UNSIGNED");
+        put_number(&mut sql, count);
         let name: &[u8] = if errors { b"@@session.error_count" } else { b"@@session.warning_count" };
         sql.extend([b" AS `", name, b"`"].concat());
         return is_all.then_some(Answered { sql, form: QuestionForm::ShowCount });
@@ -236,10 +236,10 @@ impl<'a> Rewriting<'a> {
         }
         if is_row_count {
             let count = self.answers.row_count?;
-            self.put(token.start, close.end, count, "SIGNED")?;
+            self.put(token.start, close.end, count)?;
         } else {
             let count = self.answers.found_rows?;
-            self.put(token.start, close.end, count, "UNSIGNED")?;
+            self.put(token.start, close.end, count)?;
         }
         Some(Some(close.end))
     }
@@ -252,16 +252,16 @@ impl<'a> Rewriting<'a> {
             name = reader.next();
         }
         if name.text.eq_ignore_ascii_case(b"warning_count") {
-            self.put(token.start, name.end, self.answers.warning_count()?, "UNSIGNED")?;
+            self.put(token.start, name.end, self.answers.warning_count()?)?;
         } else if name.text.eq_ignore_ascii_case(b"error_count") {
-            self.put(token.start, name.end, self.answers.error_count()?, "UNSIGNED")?;
+            self.put(token.start, name.end, self.answers.error_count()?)?;
         }
         Some(name.end)
     }
 
-    fn put(&mut self, start: usize, end: usize, value: impl std::fmt::Display, to: &str) -> Option<()> {
+    fn put(&mut self, start: usize, end: usize, value: impl std::fmt::Display) -> Option<()> {
         self.out.extend_from_slice(self.sql.get(self.copied..start)?);
-        put_cast(&mut self.out, value, to);
+        put_number(&mut self.out, value);
         self.copied = end;
         self.changed = true;
         if let Some(column) = &mut self.column {
@@ -326,26 +326,29 @@ mod tests {
     #[test]
     fn q16_questions_become_answers_under_their_names() {
         for (sql, expected) in [
-            ("select ROW_COUNT()", "select CAST(-1 AS SIGNED) AS `ROW_COUNT()`"),
-            ("SELECT found_rows() AS n, 1 FROM dual;", "SELECT CAST(7 AS UNSIGNED) AS n, 1 FROM dual;"),
+            ("select ROW_COUNT()", "select COALESCE(-1,9223372036854775807) AS `ROW_COUNT()`"),
+            ("SELECT found_rows() AS n, 1 FROM dual;", "SELECT COALESCE(7,9223372036854775807) AS n, 1 FROM dual;"),
             (
                 "select @@warning_count, @@Session.error_count e",
-                "select CAST(2 AS UNSIGNED) AS `@@warning_count`, CAST(1 AS UNSIGNED) e",
+                "select COALESCE(2,9223372036854775807) AS `@@warning_count`, COALESCE(1,9223372036854775807) e",
             ),
-            ("select distinct (row_count() + 1)", "select distinct (CAST(-1 AS SIGNED) + 1) AS `(row_count() + 1)`"),
-            ("insert into t select row_count() from u", "insert into t select CAST(-1 AS SIGNED) from u"),
-            ("set @n = row_count()", "set @n = CAST(-1 AS SIGNED)"),
+            (
+                "select distinct (row_count() + 1)",
+                "select distinct (COALESCE(-1,9223372036854775807) + 1) AS `(row_count() + 1)`",
+            ),
+            ("insert into t select row_count() from u", "insert into t select COALESCE(-1,9223372036854775807) from u"),
+            ("set @n = row_count()", "set @n = COALESCE(-1,9223372036854775807)"),
             (
                 "select a from t where a > row_count() order by 1, found_rows()",
-                "select a from t where a > CAST(-1 AS SIGNED) order by 1, CAST(7 AS UNSIGNED)",
+                "select a from t where a > COALESCE(-1,9223372036854775807) order by 1, COALESCE(7,9223372036854775807)",
             ),
-            ("select row_count() /* why */", "select CAST(-1 AS SIGNED) AS `row_count()` /* why */"),
+            ("select row_count() /* why */", "select COALESCE(-1,9223372036854775807) AS `row_count()` /* why */"),
             ("get diagnostics @n = number, @`r` = row_count", "SET @n=2,@`r`=-1"),
             (
                 "GET CURRENT DIAGNOSTICS CONDITION 1 @e = MYSQL_ERRNO, @m = MESSAGE_TEXT;",
                 "SET @e=1292,@m=_latin1 x'69742773'",
             ),
-            ("show count(*) errors", "SELECT CAST(1 AS UNSIGNED) AS `@@session.error_count`"),
+            ("show count(*) errors", "SELECT COALESCE(1,9223372036854775807) AS `@@session.error_count`"),
         ] {
             assert_eq!(text(sql).as_deref(), Some(expected), "{sql}");
         }
