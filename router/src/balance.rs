@@ -8,8 +8,8 @@
 //! - Weight 0 is the last resort: taken where no server with a weight may serve.
 //! - Zones: Envoy keeps as much in its zone as evens out the requests per host, which it foresees from how proxies and hosts
 //!   are spread over zones. A proxy that sees nobody but itself cannot, and need not: statements under way show it when its
-//!   zone is too small. Reads leave the zone while its least busy server has [`BUSY`] statements under way *and* more than
-//!   [`MARKED`] times the load of the least busy one elsewhere. So a quiet zone is never left (each read elsewhere costs a
+//!   zone is too small. Reads leave the zone while its least busy server has `BUSY` statements under way *and* more than
+//!   `MARKED` times the load of the least busy one elsewhere. So a quiet zone is never left (each read elsewhere costs a
 //!   round trip between zones, and money), and a zone that is too small keeps two thirds.
 
 use std::sync::Arc;
