@@ -44,6 +44,7 @@ impl Session {
             let Ok(Ok(count)) = handle.unless_summoned(link.found_rows()).await else { return false };
             found_rows = Some(count);
         }
+        let found_rows = found_rows.filter(|_| !rolecall_router::left_out!("found-rows"));
         self.sharing.answers = Some(Box::new(Answers { row_count: told.row_count, found_rows, conditions }));
         self.note_conditions();
         true

@@ -137,7 +137,11 @@ impl Session {
         };
         link.may_have_variables |= self.sharing.is_on && self.state.may_hide_variables(&job.statement);
         let (told, flavour) = (self.state.told(), self.state.lexing().flavour);
-        self.sharing.note_statement(&job.statement, server, insert_id, told, flavour);
+        if job.command == Command::StmtPrepare && ended == Ended::Ok {
+            self.sharing.note_preparation(told);
+        } else {
+            self.sharing.note_statement(&job.statement, server, insert_id, told, flavour);
+        }
         self.note_read_or_write(job, (server, role), ended, now);
         match result {
             Ok(exchanged @ (Exchanged::Done(_) | Exchanged::RefusedReadOnly(_) | Exchanged::TooManyStatements(_))) => {

@@ -90,6 +90,14 @@ impl Sharing {
         self.answers = self.by_user.then(|| Box::new(Answers { row_count, found_rows, ..Answers::default() }));
     }
 
+    /// A statement was prepared, which leaves all but the conditions as they are.
+    pub fn note_preparation(&mut self, told: Told) {
+        self.wants_fresh = false;
+        if let Some(answers) = &mut self.answers {
+            answers.conditions = if told.may_have_conditions { Conditions::Lost } else { Conditions::none() };
+        }
+    }
+
     /// A statement has run at `server`. `insert_id`: what its OK packets told of; None where it failed.
     pub fn note_statement(
         &mut self,

@@ -174,7 +174,8 @@ impl SessionState {
 
     /// A statement was prepared with so many warnings.
     pub const fn observe_prepared(&mut self, warnings: u16) {
-        self.told = Told { row_count: None, found_rows: None, may_have_conditions: warnings > 0 };
+        // The numbers are those of the statement before.
+        self.told.may_have_conditions = warnings > 0;
         self.warnings = Warnings::Known(warnings);
     }
 

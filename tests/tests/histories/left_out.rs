@@ -23,6 +23,7 @@ const ITEMS: &[(&str, &str)] = &[
     ("statements", "statement"),
     ("statement-context", "context"),
     ("parameter-types", "types"),
+    ("found-rows", "found rows"),
     // What is taken back.
     ("names-back", "names"),
     ("variables-back", "variables"),
@@ -37,7 +38,6 @@ const ITEMS: &[(&str, &str)] = &[
     ("pin-handler", "handler"),
     // The pin alone is not missed: the status flags say of an XA transaction what they say of any other.
     ("pin-xa,transaction", "xa"),
-    ("pin-found-rows", "found rows"),
     ("pin-text-prepared", "text statement"),
     ("pin-opaque-state", "role"),
     ("pin-unknown-code", "call"),
