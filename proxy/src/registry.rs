@@ -290,6 +290,10 @@ impl Drop for KillGuard {
     }
 }
 
+/// Sessions' ids begin here: above what servers' connections and other proxies' sessions are likely to have, so that a number
+/// that is not from here kills nobody (trap C17). pseudo_thread_id takes no more than 2^31 - 1 (MySQL Reference Manual).
+const FIRST_ID: u32 = 1 << 30;
+
 /// All sessions of this process.
 #[derive(Debug, Default)]
 pub struct Sessions {
@@ -300,14 +304,20 @@ pub struct Sessions {
 }
 
 impl Sessions {
+    /// None yet. `random`: where their ids begin.
+    #[must_use]
+    pub fn new(random: u32) -> Self {
+        Self { next: AtomicU32::new(random), ..Self::default() }
+    }
+
     /// A new session; it is listed as long as the guard lives.
     #[must_use]
     pub fn enter(self: &Arc<Self>, peer: Option<IpAddr>) -> Listed {
         loop {
-            // Ids wrap after 2^32 connections; 0 is no id, and one in use is skipped.
-            let id = self.next.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+            // They wrap, and one in use is skipped.
+            let id = FIRST_ID | (self.next.fetch_add(1, Ordering::Relaxed) % FIRST_ID);
             let mut shard = lock(self.shard(id));
-            if id == 0 || shard.contains_key(&id) {
+            if shard.contains_key(&id) {
                 continue;
             }
             let handle = Arc::new(SessionHandle::new(id, peer));

@@ -93,7 +93,7 @@ pub fn decide(input: &DecisionInput<'_>) -> Decision {
     if statement.hint == Some(Hint::Primary) {
         return primary(topology, "a hint asks for the primary");
     }
-    let pins = Pins::from_effects(statement.effects);
+    let pins = Pins::of(statement);
     match statement.access {
         Access::Previous => match session.last() {
             // A replica must hold nothing of a session that can write.

@@ -34,6 +34,13 @@ pub fn in_read_only_transaction(err: &ErrPacket, status: StatusFlags, flavour: F
         .then(|| ErrPacket::new(ErrorCode::CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, text))
 }
 
+/// The variable that a server does not know, where `err` says so (ER_UNKNOWN_SYSTEM_VARIABLE).
+#[must_use]
+pub fn unknown_variable(err: &ErrPacket) -> Option<&[u8]> {
+    let quoted = err.message.splitn(3, |byte| *byte == b'\'').nth(1);
+    quoted.filter(|name| err.code == 1193 && !name.is_empty())
+}
+
 fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
@@ -41,6 +48,15 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn c23_error_1193_names_the_variable() {
+        let err = |code, text: &str| ErrPacket::new(ErrorCode { code, ..ErrorCode::NO_SERVER }, text);
+        let unknown = err(1193, "Unknown system variable 'optimizer_where_cost'");
+        assert_eq!(unknown_variable(&unknown), Some(b"optimizer_where_cost".as_slice()));
+        assert_eq!(unknown_variable(&err(1193, "Unbekannte Systemvariable")), None);
+        assert_eq!(unknown_variable(&err(1231, "Variable 'x' can't be set")), None);
+    }
 
     #[test]
     fn error_1290_counts_only_with_its_read_only_text() {

@@ -169,6 +169,7 @@ impl Trial {
         transcript.mask(|packet| hide_slowness(packet, capabilities));
         if self.stage.flavour().is_mariadb() {
             transcript.mask(|packet| sort_changes(packet, capabilities));
+            transcript.mask(hide_length_of_variable);
         }
         self.masks.iter().for_each(|mask| transcript.mask(mask));
         transcript
@@ -393,6 +394,24 @@ fn sort_changes(packet: &mut Packet, capabilities: Capabilities) {
     ok.state_changes = changes.concat();
     packet.payload.clear();
     ok.put(&mut packet.payload, capabilities);
+}
+
+/// MariaDB tells a variable that is NULL again from one that never was: by its column's length.
+fn hide_length_of_variable(packet: &mut Packet) {
+    if packet.part != Part::Column {
+        return;
+    }
+    let mut reader = Reader::new(&packet.payload);
+    let [.., name] = ["catalog", "schema", "table", "original table", "name"].map(|what| reader.bytes_lenenc(what));
+    let is_variable = name.is_ok_and(|name| name.starts_with(b"@"));
+    // In front of type, flags, decimals and filler.
+    let length = packet.payload.len().saturating_sub(10);
+    if let Some(bytes) = packet.payload.get_mut(length..length + 4)
+        && is_variable
+        && (*bytes == 0x00FF_FFFF_u32.to_le_bytes() || *bytes == 0x0100_0000_u32.to_le_bytes())
+    {
+        bytes.fill(0);
+    }
 }
 
 const DIRT: &[&str] = &[

@@ -30,6 +30,8 @@ mod statements;
 mod timeouts;
 #[path = "pooling/triggers.rs"]
 mod triggers;
+#[path = "pooling/user_variables.rs"]
+mod user_variables;
 #[path = "pooling/users.rs"]
 mod users;
 #[path = "pooling/waiting.rs"]

@@ -6,16 +6,37 @@ use crate::wire::Reader;
 /// One row of text values; None is NULL.
 pub type Row = Vec<Option<Vec<u8>>>;
 
-/// The column's name in a ColumnDefinition41; bytes that are not UTF-8 are replaced.
-///
-/// # Errors
-/// [`ProtocolError::Malformed`].
-pub fn column_name(definition: &[u8]) -> Result<String, ProtocolError> {
-    let mut reader = Reader::new(definition);
-    for what in ["catalog", "schema", "table", "original table"] {
-        reader.bytes_lenenc(what)?;
+/// A result's column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name; bytes that are not UTF-8 are replaced.
+    pub name: String,
+    /// MYSQL_TYPE_… (MySQL Source Code Documentation, field_types.h)
+    pub field_type: u8,
+    /// UNSIGNED_FLAG
+    pub is_unsigned: bool,
+}
+
+impl Column {
+    /// From a ColumnDefinition41, with or without MariaDB's extended metadata.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Malformed`].
+    pub fn decode(definition: &[u8]) -> Result<Self, ProtocolError> {
+        let mut reader = Reader::new(definition);
+        for what in ["catalog", "schema", "table", "original table"] {
+            reader.bytes_lenenc(what)?;
+        }
+        let name = String::from_utf8_lossy(reader.bytes_lenenc("column name")?).into_owned();
+        reader.bytes_lenenc("original column name")?;
+        // Their length, charset (2), length (4), type, flags (2), decimals, filler (2): the last of all.
+        let Some([12, _, _, _, _, _, _, field_type, flags @ .., _, _, _]) = reader.rest().last_chunk::<13>() else {
+            return Err(ProtocolError::malformed("column definition"));
+        };
+        const UNSIGNED_FLAG: u16 = 32;
+        let is_unsigned = u16::from_le_bytes(*flags) & UNSIGNED_FLAG != 0;
+        Ok(Self { name, field_type: *field_type, is_unsigned })
     }
-    Ok(String::from_utf8_lossy(reader.bytes_lenenc("column name")?).into_owned())
 }
 
 /// A text row of `columns` values. `columns` sizes nothing: values are read while bytes are there.

@@ -50,7 +50,7 @@ pub(super) fn shared(config: &Config, phase: watch::Receiver<Phase>) -> anyhow::
         accounts,
         connector,
         own_key: OwnKey::generate().ok().context("generating an RSA key")?,
-        sessions: Arc::new(Sessions::default()),
+        sessions: Arc::new(Sessions::new(random()?)),
         gates: Arc::new(Gates::new(config.pool.max_connections, config.pool.max_connections_per_user)),
         admission: Admission::new(limits(config)),
         refusals: Refusals::default(),
@@ -126,4 +126,10 @@ fn liveness(config: &Config) -> Liveness {
         keepalive: config.tcp.keepalive.unwrap_or(OFF),
         user_timeout: config.tcp.user_timeout.unwrap_or(Duration::ZERO),
     }
+}
+
+fn random() -> anyhow::Result<u32> {
+    let mut bytes = [0; 4];
+    aws_lc_rs::rand::fill(&mut bytes).ok().context("the operating system has no randomness")?;
+    Ok(u32::from_le_bytes(bytes))
 }

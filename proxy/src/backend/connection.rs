@@ -100,6 +100,7 @@ impl Connection {
         self.is_reset = true;
         self.statements.forget();
         self.view.variables.clear();
+        self.view.user_variables.clear();
         self.view.client_tracks = false;
         self.view.revision = 0;
     }

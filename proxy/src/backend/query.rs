@@ -8,9 +8,11 @@ use rolecall_protocol::response::{ErrPacket, OkPacket};
 use rolecall_protocol::statement::{PrepareOk, put_query};
 use rolecall_protocol::wire::Reader;
 use rolecall_router::session::{
-    BASELINE_QUESTION, COLLATION_QUESTION, FOUND_ROWS_QUESTION, INSERT_ID_QUESTION, Prefix, VARIABLES_QUESTION,
-    is_replayed, names,
+    BASELINE_QUESTION, COLLATION_QUESTION, FOUND_ROWS_QUESTION, GLOBAL_CHARACTER_SETS_QUESTION, INSERT_ID_QUESTION,
+    Prefix, ROLE_QUESTION, ResetNames, Role, VARIABLES_QUESTION, Variables, is_replayed, names, rows_are_limited,
+    set_client_charset, unlimited_baseline_question,
 };
+use rolecall_router::sql::{Flavour, user_variable_name};
 
 use std::sync::Arc;
 
@@ -25,13 +27,13 @@ const MOST_COLUMNS: u64 = 4096;
 /// An answer has at most this many rows.
 const ANSWER_ROW_LIMIT: usize = 200_000;
 
-pub use rolecall_protocol::response::text::Row;
+pub use rolecall_protocol::response::text::{Column, Row};
 
 /// The answer to one of the proxy's own statements.
 #[derive(Debug, Default)]
 pub struct TextResult {
-    /// Column names.
-    pub columns: Vec<String>,
+    /// Columns; none where the session has the server leave them out.
+    pub columns: Vec<Column>,
     /// Rows.
     pub rows: Vec<Row>,
     /// The final OK.
@@ -73,24 +75,64 @@ impl Connection {
     pub async fn apply(&mut self, prefix: &Prefix) -> Result<TextResult, QueryError> {
         match prefix {
             Prefix::Set(sql) => self.query(sql).await,
-            Prefix::InitDb(schema) => self.command(&command::init_db(schema)).await,
+            Prefix::InitDb(schema) if schema.is_ascii() => self.command(&command::init_db(schema)).await,
+            Prefix::InitDb(schema) => self.init_db_in_utf8(schema).await,
             Prefix::SetOption(on) => self.command(&command::set_option(*on)).await,
         }
+    }
+
+    /// Servers read the name in character_set_client, and tell it in UTF-8.
+    async fn init_db_in_utf8(&mut self, schema: &[u8]) -> Result<TextResult, QueryError> {
+        let name = b"character_set_client".as_slice();
+        let now = self.view.variables.get(name).or_else(|| self.baseline.as_ref()?.get(name));
+        let back = now.filter(|charset| !charset.starts_with(b"utf8")).map(|charset| set_client_charset(charset));
+        if back.is_some() {
+            self.query(&set_client_charset(b"utf8mb4")).await?;
+        }
+        let outcome = self.command(&command::init_db(schema)).await;
+        if let Some(back) = back {
+            self.query(&back).await?;
+        }
+        outcome
     }
 
     /// Learns the variables of the login, right behind it.
     ///
     /// # Errors
     /// [`QueryError`].
-    pub async fn learn_baseline(&mut self) -> Result<(), QueryError> {
-        let result = self.query(BASELINE_QUESTION.as_bytes()).await?;
+    pub async fn learn_baseline(&mut self, flavour: Flavour) -> Result<(), QueryError> {
+        let mut variables = self.variables(BASELINE_QUESTION).await?;
+        if rows_are_limited(&variables) {
+            variables = self.variables(unlimited_baseline_question(flavour)).await?;
+        }
+        self.view.login_sets = variables.get(b"init_connect".as_slice()).is_some_and(|value| !value.is_empty());
+        variables.retain(|name, _| is_replayed(name));
+        self.baseline = Some(Arc::new(variables));
+        Ok(())
+    }
+
+    async fn variables(&mut self, question: &str) -> Result<Variables, QueryError> {
+        let result = self.query(question.as_bytes()).await?;
         let pairs = result.rows.into_iter().filter_map(|row| match <[_; 2]>::try_from(row) {
             Ok([Some(name), value]) => Some((name.into(), value.unwrap_or_default().into())),
             _ => None,
         });
-        let is_settable = |(name, _): &(Box<[u8]>, _)| is_replayed(name);
-        self.baseline = Some(Arc::new(pairs.filter(is_settable).collect()));
-        Ok(())
+        Ok(pairs.collect())
+    }
+
+    /// What COM_RESET_CONNECTION makes of the character sets here.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn reset_names(&mut self, flavour: Flavour) -> Result<ResetNames, QueryError> {
+        if flavour == Flavour::Mariadb {
+            return Ok(ResetNames::Login);
+        }
+        let mut answer = self.query(GLOBAL_CHARACTER_SETS_QUESTION.as_bytes()).await?;
+        let row = answer.rows.pop().unwrap_or_default();
+        let row: Vec<_> = row.into_iter().map(Option::unwrap_or_default).collect();
+        let names = row.try_into().map_err(|_| ProtocolError::malformed(GLOBAL_CHARACTER_SETS_QUESTION))?;
+        Ok(ResetNames::Global(names))
     }
 
     /// LAST_INSERT_ID().
@@ -109,20 +151,18 @@ impl Connection {
         self.number(FOUND_ROWS_QUESTION).await
     }
 
-    /// Makes sure that no user variables are set, where triggers may have set some of which no tracker tells. False: there are
-    /// some, or the server does not say.
+    /// Where triggers may have set user variables of which no tracker tells: the names of those that are not NULL, and no value
+    /// is known any more. None: names that cannot be said again.
     ///
     /// # Errors
-    /// The connection is not usable any more.
-    pub async fn has_no_variables(&mut self) -> Result<bool, LegError> {
-        if self.may_have_variables {
-            match self.number(VARIABLES_QUESTION).await {
-                Ok(count) => self.may_have_variables = count > 0,
-                Err(QueryError::Refused(_)) => {}
-                Err(QueryError::Leg(error)) => return Err(error),
-            }
-        }
-        Ok(!self.may_have_variables)
+    /// [`QueryError`].
+    pub async fn doubtful_variables(&mut self) -> Result<Option<Vec<Box<[u8]>>>, QueryError> {
+        let result = self.query(VARIABLES_QUESTION.as_bytes()).await?;
+        let names = result.rows.into_iter().map(|mut row| row.pop().flatten().as_deref().and_then(user_variable_name));
+        let names: Option<Vec<_>> = names.collect();
+        self.may_have_variables = names.is_none();
+        self.view.user_variables.values_mut().for_each(|value| *value = None);
+        Ok(names)
     }
 
     async fn number(&mut self, question: &'static str) -> Result<u64, QueryError> {
@@ -130,6 +170,16 @@ impl Connection {
         let digits = result.rows.first().and_then(|row| row.first()?.as_deref());
         let number = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
         number.ok_or_else(|| ProtocolError::malformed(question).into())
+    }
+
+    /// The active roles; None: they cannot be said again.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn role(&mut self, flavour: Flavour) -> Result<Option<Role>, QueryError> {
+        let mut result = self.query(ROLE_QUESTION.as_bytes()).await?;
+        let answer = result.rows.pop().and_then(|mut row| row.pop());
+        Ok(answer.and_then(|answer| Role::from_answer(flavour, answer.as_deref())))
     }
 
     /// COM_PING.
@@ -154,7 +204,7 @@ impl Connection {
     /// # Errors
     /// [`QueryError`].
     pub async fn schema(&mut self) -> Result<Vec<u8>, QueryError> {
-        let mut result = self.query(b"SELECT DATABASE()").await?;
+        let mut result = self.query(b"SELECT CAST(DATABASE() AS BINARY) LIMIT 1").await?;
         Ok(result.rows.pop().and_then(|mut row| row.pop()).flatten().unwrap_or_default())
     }
 
@@ -223,7 +273,7 @@ impl Connection {
         let with_definitions = !metadata_flag || reader.is_empty() || reader.u8("metadata flag")? != 0;
         for _ in 0..if with_definitions { columns } else { 0 } {
             let definition = exchange.read(ANSWER_PACKET_LIMIT).await?;
-            result.columns.push(text::column_name(&definition)?);
+            result.columns.push(Column::decode(&definition)?);
         }
         loop {
             let packet = exchange.read(ANSWER_PACKET_LIMIT).await?;

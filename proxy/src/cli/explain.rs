@@ -168,7 +168,7 @@ fn as_json(statement: &Statement, decision: &Decision) -> String {
         "verb": format!("{:?}", statement.verb).to_lowercase(),
         "access": format!("{:?}", statement.access).to_lowercase(),
         "effects": names(statement.effects.iter_names().map(|(name, _)| name.to_owned())),
-        "pins": names(Pins::from_effects(statement.effects).names()),
+        "pins": names(Pins::of(statement).names()),
         "hint": statement.hint.map(|hint| format!("{hint:?}").to_lowercase()),
         "why": statement.why.0,
         "target": target(decision),
@@ -191,7 +191,7 @@ fn as_text(statement: &Statement, decision: &Decision) -> String {
     let _ = writeln!(text, "access   {} ({})", format!("{:?}", statement.access).to_lowercase(), statement.why.0);
     let effects = names(statement.effects.iter_names().map(|(name, _)| name.to_owned()));
     let _ = writeln!(text, "effects  {}", list(effects));
-    let _ = writeln!(text, "pins     {}", list(names(Pins::from_effects(statement.effects).names())));
+    let _ = writeln!(text, "pins     {}", list(names(Pins::of(statement).names())));
     let _ = writeln!(text, "hint     {hint}");
     text
 }

@@ -163,10 +163,11 @@ label! {
 }
 
 /// All verbs, by index; `verb_index` must agree.
-const VERBS: [(Verb, &str); 16] = [
+const VERBS: [(Verb, &str); 17] = [
     (Verb::Select, "select"),
     (Verb::Show, "show"),
     (Verb::Dml, "dml"),
+    (Verb::Do, "do"),
     (Verb::Ddl, "ddl"),
     (Verb::Set, "set"),
     (Verb::Use, "use"),

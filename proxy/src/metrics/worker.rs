@@ -15,7 +15,7 @@ use super::label::{CatchUp, ConnectOutcome, Destroyed, ErrorKind, Label, LoginOu
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub struct WorkerMetrics {
-    pub(super) statements: [Counters<VerbLabel, 16>; 3],
+    pub(super) statements: [Counters<VerbLabel, 17>; 3],
     pub(super) durations: [Histogram; 3],
     /// Waits and questions for consistency's sake.
     pub catch_ups: Counters<CatchUp, 4>,

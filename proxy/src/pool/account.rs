@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -158,7 +159,9 @@ impl AccountPool {
     /// Whether somebody waits for a connection to `server`, or for its place.
     #[must_use]
     pub fn is_wanted(&self, server: ServerId) -> bool {
-        self.with(server, |shelf| shelf.gate.is_wanted() || shelf.line.iter().any(|waiter| waiter.strong_count() > 0))
+        self.with(server, |shelf| {
+            shelf.gate.is_wanted(&self.identity.user) || shelf.line.iter().any(|waiter| waiter.strong_count() > 0)
+        })
     }
 
     /// A connection that another session of this account has used, or the place for a new one. None: the session has to
@@ -226,7 +229,7 @@ impl AccountPool {
         });
         let opened = async {
             poll_fn(|cx| if waiter.may_open.get() { Poll::Ready(()) } else { waiter.wait(cx.waker()) }).await;
-            let _waiting = gate.wait();
+            let waiting = gate.wait(&self.identity.user);
             let from_others = if fresh { None } else { Some(gate.join(&self.identity)) };
             self.gates.ring();
             let arrives = async {
@@ -235,14 +238,15 @@ impl AccountPool {
                     None => std::future::pending().await,
                 }
             };
+            let mut enters = pin!(waiting.enter(&self.identity.user, &self.gates));
             tokio::select! {
                 biased;
                 Some(mut link) = arrives => match link.transport.stream_mut().register() {
                     Ok(()) => Place::Used(link),
                     // Its place is free again.
-                    Err(_) => { drop(link); Place::New(gate.enter(&self.identity.user).await) }
+                    Err(_) => { drop(link); Place::New(enters.await) }
                 },
-                permit = gate.enter(&self.identity.user) => Place::New(permit),
+                permit = &mut enters => Place::New(permit),
             }
         };
         tokio::select! {
@@ -263,7 +267,7 @@ impl AccountPool {
         link.leave_session();
         self.with(server, |shelf| {
             // Who waits at the gate has waited longest: first come, first served over all workers.
-            if shelf.gate.is_wanted() {
+            if shelf.gate.is_wanted(&self.identity.user) {
                 shelf.gate.send(&self.identity, link);
                 return shelf.let_open();
             }
@@ -284,7 +288,7 @@ impl AccountPool {
         for server in servers {
             let freed = self.with(server, |shelf| {
                 shelf.line.retain(|waiter| waiter.strong_count() > 0);
-                let others = shelf.gate.is_wanted() && shelf.line.is_empty();
+                let others = shelf.gate.is_wanted(&self.identity.user) && shelf.line.is_empty();
                 others.then(|| shelf.free.pop_front())
             });
             match freed {

@@ -21,13 +21,22 @@ pub struct Permit {
 pub struct Gate {
     places: Arc<Semaphore>,
     limit_of_user: usize,
-    /// The places of each user that has asked for one, where there is a limit.
-    users: Mutex<HashMap<Vec<u8>, Arc<Semaphore>>>,
+    /// Each user that has asked for a place, where there is a limit.
+    users: Mutex<HashMap<Vec<u8>, Arc<User>>>,
+    /// Who waits for whatever place of the server's.
     waiting: AtomicU32,
     /// At all gates.
     all_waiting: Arc<AtomicU32>,
     /// Who waits, on all workers, in order: a connection may come from another worker.
     line: Mutex<VecDeque<Remote>>,
+}
+
+/// One user's places at a server.
+#[derive(Debug)]
+struct User {
+    places: Arc<Semaphore>,
+    /// Who waits for one of these: what others have is of no use to them (trap H8).
+    waiting: AtomicU32,
 }
 
 /// Somebody who waits on some worker.
@@ -71,43 +80,41 @@ impl Gate {
     /// A place, if one is free and nobody was there first.
     #[must_use]
     pub fn try_enter(&self, user: &[u8]) -> Option<Permit> {
-        let user = match self.places_of(user) {
-            Some(places) => Some(places.try_acquire_owned().ok()?),
+        let user = match self.user(user) {
+            Some(user) => Some(Arc::clone(&user.places).try_acquire_owned().ok()?),
             None => None,
         };
         Some(Permit { _server: Arc::clone(&self.places).try_acquire_owned().ok()?, _user: user })
     }
 
-    fn places_of(&self, user: &[u8]) -> Option<Arc<Semaphore>> {
+    fn user(&self, name: &[u8]) -> Option<Arc<User>> {
         if self.limit_of_user == 0 {
             return None;
         }
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        let places = || Arc::new(Semaphore::new(self.limit_of_user));
-        Some(Arc::clone(users.entry(user.to_vec()).or_insert_with(places)))
+        if let Some(user) = users.get(name) {
+            return Some(Arc::clone(user));
+        }
+        let user = Arc::new(User { places: Arc::new(Semaphore::new(self.limit_of_user)), waiting: AtomicU32::new(0) });
+        users.insert(name.to_vec(), Arc::clone(&user));
+        Some(user)
     }
 
-    /// Waits for a place, first come first served over all workers. Cancel safe.
-    pub async fn enter(&self, user: &[u8]) -> Permit {
-        let user = match self.places_of(user) {
-            Some(places) => Some(enter(places).await),
-            None => None,
-        };
-        Permit { _server: enter(Arc::clone(&self.places)).await, _user: user }
-    }
-
-    /// Whether anyone waits, on any worker.
+    /// Whether a connection of this user's would be of use to anyone who waits, on any worker.
     #[must_use]
-    pub fn is_wanted(&self) -> bool {
+    pub fn is_wanted(&self, user: &[u8]) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
+            || self.user(user).is_some_and(|user| user.waiting.load(Ordering::Relaxed) > 0)
     }
 
-    /// Counts one who waits, as long as the guard lives.
+    /// Counts one who waits, as long as the guard lives: for a place of the user's where all of these are taken.
     #[must_use]
-    pub fn wait(self: &Arc<Self>) -> Waiting {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
+    pub fn wait(self: &Arc<Self>, user: &[u8]) -> Waiting {
         self.all_waiting.fetch_add(1, Ordering::Relaxed);
-        Waiting(Arc::clone(self))
+        let user = self.user(user).filter(|user| user.places.available_permits() == 0);
+        let waiting = Waiting { gate: Arc::clone(self), user };
+        waiting.counter().fetch_add(1, Ordering::Relaxed);
+        waiting
     }
 }
 
@@ -121,12 +128,41 @@ async fn enter(places: Arc<Semaphore>) -> OwnedSemaphorePermit {
 
 /// Somebody waits.
 #[derive(Debug)]
-pub struct Waiting(Arc<Gate>);
+pub struct Waiting {
+    gate: Arc<Gate>,
+    /// For a place of this user's; None: for any.
+    user: Option<Arc<User>>,
+}
+
+impl Waiting {
+    fn counter(&self) -> &AtomicU32 {
+        self.user.as_ref().map_or(&self.gate.waiting, |user| &user.waiting)
+    }
+
+    /// Waits for a place of `user`'s, first come first served over all workers. Cancel safe.
+    pub async fn enter(mut self, user: &[u8], gates: &Gates) -> Permit {
+        let places = match self.gate.user(user) {
+            Some(user) => Some(enter(Arc::clone(&user.places)).await),
+            None => None,
+        };
+        if self.user.is_some() {
+            // From now on it waits for what anybody has.
+            self.gate.waiting.fetch_add(1, Ordering::Relaxed);
+            if let Some(user) = self.user.take() {
+                user.waiting.fetch_sub(1, Ordering::Relaxed);
+            }
+            if self.gate.places.available_permits() == 0 {
+                gates.ring();
+            }
+        }
+        Permit { _server: enter(Arc::clone(&self.gate.places)).await, _user: places }
+    }
+}
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
-        self.0.all_waiting.fetch_sub(1, Ordering::Relaxed);
+        self.counter().fetch_sub(1, Ordering::Relaxed);
+        self.gate.all_waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -71,7 +71,9 @@ impl AccountPool {
             }
             let permit = self.with(server.id, |shelf| {
                 // Who waits comes first.
-                let may = !shelf.advance.is_opening && now >= shelf.advance.not_before && !shelf.gate.is_wanted();
+                let may = !shelf.advance.is_opening
+                    && now >= shelf.advance.not_before
+                    && !shelf.gate.is_wanted(&self.identity.user);
                 let permit = if may { shelf.gate.try_enter(&self.identity.user) } else { None };
                 shelf.advance.is_opening |= permit.is_some();
                 permit
@@ -120,7 +122,7 @@ async fn connect(
 ) -> Result<Connection, ConnectError> {
     let mut link = shared.connector.connect(server, identity).await?;
     let setup = async {
-        link.learn_baseline().await?;
+        link.learn_baseline(flavour).await?;
         link.query(tracker_setup(flavour).as_bytes()).await
     };
     match shared.clock.timeout(shared.connector.timeout, setup).await {

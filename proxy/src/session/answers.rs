@@ -1,60 +1,71 @@
 //! Questions about the session's last statement, when another session has the connection on which it ran.
 
-use std::sync::Arc;
-
 use rolecall_protocol::command::Command;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::packet::{HEADER_LENGTH, SequenceId, put_packet};
 use rolecall_protocol::response::{ErrPacket, ReplyKind};
 use rolecall_protocol::statement::put_query;
-use rolecall_router::session::Told;
+use rolecall_router::session::{Told, results_character_set};
 use rolecall_router::sql::{
     Answered, Answers, CONDITIONS_QUESTION, Conditions, Flavour, QuestionForm, Statement, answered,
 };
 
 use super::dispatch::Job;
+use super::unsaved::{Unsaved, asked};
 use super::{CloseReason, Session};
 use crate::backend::Connection;
 use crate::buffer::Buffer;
 
 impl Session {
-    /// Asks for what only the connection can tell, before it goes; false where it does not answer.
-    pub(super) async fn save_answers(&mut self, link: &mut Connection) -> bool {
+    /// Asks for what only the connection can tell of the session's last statement, before it goes.
+    pub(super) async fn save_answers(&mut self, link: &mut Connection) -> Result<(), Unsaved> {
+        if self.state.last() != Some(link.server.id) {
+            return Ok(());
+        }
         let told = self.state.told();
-        let mut conditions = Conditions::none();
-        if told.may_have_conditions {
-            let handle = Arc::clone(&self.handle);
-            let Ok(Ok(answer)) = handle.unless_summoned(link.query(CONDITIONS_QUESTION.as_bytes())).await else {
-                return false;
-            };
-            let name = b"character_set_results".as_slice();
-            let own = self.state.variables().get(name);
-            let charset =
-                own.or_else(|| link.baseline.as_ref()?.get(name)).map(|charset| &**charset).unwrap_or_default();
-            conditions = {
-                // Questions tell of none though they leave the conditions as they are.
-                let told = self.state.warnings_told().filter(|count| *count > 0);
-                Conditions::from_rows(&answer.rows, charset, told)
-            };
-        }
-        let mut found_rows = told.found_rows;
+        let mut answers = match self.sharing.answers.take() {
+            Some(answers) => answers,
+            None => {
+                // SHOW WARNINGS leaves the count as it is.
+                let conditions = self.conditions_of(link, told).await?;
+                self.sharing.count_is_there = !self.sharing.has_anothers_count;
+                Box::new(Answers { row_count: told.row_count, found_rows: told.found_rows, conditions })
+            }
+        };
         // Behind a result whose rows do not tell, or an error.
-        if found_rows.is_none() && told.row_count == Some(-1) {
-            let handle = Arc::clone(&self.handle);
-            let Ok(Ok(count)) = handle.unless_summoned(link.found_rows()).await else { return false };
-            found_rows = Some(count);
+        if self.sharing.count_is_there && answers.found_rows.is_none() && told.row_count == Some(-1) {
+            match asked(&self.handle, link.found_rows()).await {
+                Ok(count) => answers.found_rows = Some(count),
+                Err(Unsaved::Refused(_)) => {}
+                Err(unsaved) => return Err(unsaved),
+            }
         }
-        let found_rows = found_rows.filter(|_| !rolecall_router::left_out!("found-rows"));
-        self.sharing.answers = Some(Box::new(Answers { row_count: told.row_count, found_rows, conditions }));
+        self.sharing.count_is_there = false;
+        answers.found_rows = answers.found_rows.filter(|_| !rolecall_router::left_out!("found-rows"));
+        self.sharing.answers = Some(answers);
         self.note_conditions();
-        true
+        Ok(())
+    }
+
+    async fn conditions_of(&self, link: &mut Connection, told: Told) -> Result<Conditions, Unsaved> {
+        if !told.may_have_conditions {
+            return Ok(Conditions::none());
+        }
+        let answer = asked(&self.handle, link.query(CONDITIONS_QUESTION.as_bytes())).await?;
+        // Questions tell of none though they leave the conditions as they are.
+        let told = self.state.warnings_told().filter(|count| *count > 0);
+        let charset = results_character_set(&self.state, link.baseline.as_deref());
+        Ok(Conditions::from_rows(&answer.rows, charset, told))
     }
 
     /// COM_PING tells their number.
     fn note_conditions(&mut self) {
         let count = self.sharing.answers.as_ref().and_then(|answers| answers.warning_count());
         // They are not at a server any more.
-        let told = Told { may_have_conditions: false, ..self.state.told() };
+        let mut told = Told { may_have_conditions: false, ..self.state.told() };
+        if let Some(answers) = &self.sharing.answers {
+            told.found_rows = answers.found_rows;
+        }
         self.state.assume_told(told, count.and_then(|count| u16::try_from(count).ok()));
     }
 
@@ -79,41 +90,45 @@ impl Session {
         if self.sharing.by_user() {
             let row_count = Some(row_count);
             self.state.assume_told(Told { row_count, found_rows, may_have_conditions: false }, None);
-            self.sharing.answers = Some(Box::new(Answers { row_count, found_rows, conditions }));
+            self.sharing.keep(Answers { row_count, found_rows, conditions });
         }
     }
 
-    /// Whether a statement asks for what went with the connection on which the one before it ran.
-    pub(super) fn asks_too_late(&mut self, statement: &Statement) -> bool {
+    /// Whether a statement asks for what no connection of the session can tell: the one on which the statement before it ran
+    /// has gone to another session, or has served the proxy since.
+    pub(super) fn asks_too_late(&mut self, sql: &[u8], statement: &Statement) -> bool {
         // Where the session's own connection is gone, or never was, nothing of another session's must answer.
         self.sharing.wants_fresh = statement.asks_previous();
-        self.sharing.wants_fresh && self.sharing.answers.is_some()
-    }
-
-    /// Whether a question must get its answer from what is known though its connection is there: only FOUND_ROWS() outlives
-    /// the statements that another session ran.
-    pub(super) fn asks_for_anothers_count(&mut self, sql: &[u8], statement: &Statement) -> bool {
-        if !self.sharing.has_anothers_count || !statement.asks_previous() {
+        if !self.sharing.wants_fresh || (self.sharing.answers.is_none() && !self.sharing.has_anothers_count) {
             return false;
         }
-        let Told { row_count, found_rows, may_have_conditions } = self.state.told();
         let lexing = self.state.lexing();
-        let is_about_it = answered(sql, lexing, &Answers::default()).is_some()
-            && answered(sql, lexing, &Answers { found_rows: None, ..Answers::default() }).is_none();
+        let is_about_count = |answers: &Answers| {
+            let with = |found_rows| answered(sql, lexing, &Answers { found_rows, ..answers.clone() });
+            with(Some(0)).is_some() && with(None).is_none()
+        };
+        if let Some(answers) = &self.sharing.answers {
+            let is_here = || self.links.iter().any(|link| Some(link.server.id) == self.state.last());
+            let can_tell = self.sharing.count_is_there && is_here();
+            return !(can_tell && is_about_count(answers));
+        }
+        // Only FOUND_ROWS() outlives the statements that another session ran.
+        let is_about_it = is_about_count(&Answers::default());
         if is_about_it {
+            let Told { row_count, found_rows, may_have_conditions } = self.state.told();
             let conditions = if may_have_conditions { Conditions::Lost } else { Conditions::none() };
-            self.sharing.answers = Some(Box::new(Answers { row_count, found_rows, conditions }));
+            self.sharing.keep(Answers { row_count, found_rows, conditions });
         }
         is_about_it
     }
 
     /// The same for a prepared question.
-    pub(super) fn executes_anothers_count(&mut self, job: &Job) -> bool {
-        if !self.sharing.has_anothers_count || !job.statement.asks_previous() {
-            return false;
-        }
-        let sql = self.prepared.text(job.statement_id).map(<[u8]>::to_vec);
-        sql.is_some_and(|sql| self.asks_for_anothers_count(&sql, &job.statement))
+    pub(super) fn executes_too_late(&mut self, job: &Job) -> bool {
+        let sql = match job.statement.asks_previous() {
+            true => self.prepared.text(job.statement_id).map(<[u8]>::to_vec).unwrap_or_default(),
+            false => Vec::new(),
+        };
+        self.asks_too_late(&sql, &job.statement)
     }
 
     /// Runs the question `sql` with the answers in it, on whatever connection.
@@ -157,6 +172,7 @@ impl Session {
         let told = self.state.told();
         let answers = match form {
             QuestionForm::ShowConditions => Answers { row_count: Some(-1), ..answers },
+            QuestionForm::GetDiagnostics => answers,
             QuestionForm::ShowCount => Answers { row_count: Some(-1), found_rows: Some(1), ..answers },
             QuestionForm::BareSelect
                 if self.state.lexing().flavour == Flavour::Mariadb && !answers.conditions.is_none() =>
@@ -167,7 +183,7 @@ impl Session {
         };
         let Answers { row_count, found_rows, .. } = answers;
         self.state.assume_told(Told { row_count, found_rows, ..told }, None);
-        self.sharing.answers = Some(Box::new(answers));
+        self.sharing.keep(answers);
         self.note_conditions();
     }
 }

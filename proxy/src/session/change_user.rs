@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::consistency::Reads;
 use super::sharing::Sharing;
+use super::unsaved::Unsaved;
 use super::{CloseReason, Session};
 use crate::backend::{Connection, Identity};
 use crate::buffer::Buffer;
@@ -119,7 +120,6 @@ impl Session {
         self.state = SessionState::new(identity.schema.clone(), lexing, status);
         self.reads = Reads::new(self.reads.default_level);
         self.prepared.clear();
-        self.borrowed = None;
         let pool = self.worker.pool.account(&identity, &self.worker.shared.gates);
         self.links = super::placed(connection, &pool);
         let by_listener = self.sharing.by_listener();
@@ -133,28 +133,53 @@ impl Session {
         self.publish_links();
     }
 
-    /// COM_RESET_CONNECTION: every server connection is given up, which rolls back, unlocks and drops what it held; the
-    /// session goes on with fresh ones, reset as the server would.
+    /// COM_RESET_CONNECTION. Where the session holds nothing that others would see, its connections go to them. Else every
+    /// connection is given up, which rolls back, unlocks and drops what it held, and the session goes on with fresh ones,
+    /// reset as the server would.
     pub(super) async fn reset_connection(&mut self) -> Result<(), CloseReason> {
         // One that is under way must not hit the reset.
         self.handle.kills_over().await;
         let lexing = self.worker.baseline_lexing(&self.identity);
         let tracked_by_client = self.state.tracking().own;
         let tied = self.state.tied_to();
+        self.save_role_for_reset().await;
+        let leaves_nothing = self.is_shareable() && self.state.told().found_rows.is_some();
+        let mut names = None;
+        if leaves_nothing {
+            names = self.reset_names().await;
+            self.release();
+        }
         self.state.reset(lexing);
         self.reads = Reads::new(self.reads.default_level);
         self.prepared.clear();
-        self.borrowed = None;
         self.sharing.begin_anew(self.state.told());
-        let handle = Arc::clone(&self.handle);
-        handle.unless_summoned(self.reset_links(tied, tracked_by_client)).await?;
-        if self.sharing.is_on {
-            handle.unless_summoned(self.stay_shareable()).await?;
+        if !leaves_nothing {
+            let handle = Arc::clone(&self.handle);
+            handle.unless_summoned(self.reset_links(tied, tracked_by_client)).await?;
+            if self.sharing.is_on {
+                names = self.reset_names().await;
+                handle.unless_summoned(self.close_links()).await?;
+            }
+        }
+        if let Some(names) = names {
+            self.state.assume_names(&names);
         }
         self.publish_links();
         self.handle.set_pins(self.state.pins());
         let ok = self.local(SequenceId(1)).ok();
         self.send(&ok).await
+    }
+
+    /// Roles outlive the reset; where nobody tells them, they go with the connection.
+    async fn save_role_for_reset(&mut self) {
+        let at = self.state.role_unread_at();
+        if let Some(at) = self.links.iter().position(|link| Some(link.server.id) == at) {
+            let mut link = self.links.remove(at);
+            match self.save_role(&mut link).await {
+                Err(Unsaved::Lost) => self.publish_links(),
+                _ => self.links.push(link),
+            }
+        }
     }
 
     async fn reset_links(&mut self, tied: Option<ServerId>, tracked_by_client: bool) {

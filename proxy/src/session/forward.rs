@@ -9,8 +9,8 @@ use rolecall_protocol::packet::SequenceId;
 use rolecall_protocol::response::{ErrPacket, ReplyContext, ReplyScanner};
 use rolecall_protocol::{Capabilities, MariadbCapabilities, StatusFlags};
 use rolecall_router::consistency::Ended;
-use rolecall_router::refusal::refuses_writes;
-use rolecall_router::sql::{Access, Effects};
+use rolecall_router::refusal::{refuses_writes, unknown_variable};
+use rolecall_router::sql::{Access, Effects, Verb};
 use rolecall_router::topology::Role;
 
 use super::dispatch::Job;
@@ -33,8 +33,8 @@ pub(super) const READ_AHEAD: usize = 16 * 1024;
 pub(super) enum Exchanged {
     /// The whole reply reached the client.
     Done(Outcome),
-    /// The server is read-only and refused; nothing of that has reached the client.
-    RefusedReadOnly(ErrPacket),
+    /// The server refused what another one may accept; nothing of that has reached the client.
+    Misplaced(ErrPacket),
     /// The server has as many prepared statements as it may have, and made no other; nothing of that has reached the client.
     TooManyStatements(ErrPacket),
     /// The server was lost.
@@ -128,7 +128,7 @@ impl Session {
         self.handle.end();
         let ended = match &result {
             Ok(Exchanged::Done(outcome)) if outcome.err.is_none() => Ended::Ok,
-            Ok(Exchanged::Done(_) | Exchanged::RefusedReadOnly(_) | Exchanged::TooManyStatements(_)) => Ended::Err,
+            Ok(Exchanged::Done(_) | Exchanged::Misplaced(_) | Exchanged::TooManyStatements(_)) => Ended::Err,
             Ok(Exchanged::Lost { .. }) | Err(_) => Ended::Broken,
         };
         let insert_id = match &result {
@@ -137,14 +137,10 @@ impl Session {
         };
         link.may_have_variables |= self.sharing.is_on && self.state.may_hide_variables(&job.statement);
         let (told, flavour) = (self.state.told(), self.state.lexing().flavour);
-        if job.command == Command::StmtPrepare && ended == Ended::Ok {
-            self.sharing.note_preparation(told);
-        } else {
-            self.sharing.note_statement(&job.statement, server, insert_id, told, flavour);
-        }
+        self.sharing.note_command(job, server, insert_id, told, flavour);
         self.note_read_or_write(job, (server, role), ended, now);
         match result {
-            Ok(exchanged @ (Exchanged::Done(_) | Exchanged::RefusedReadOnly(_) | Exchanged::TooManyStatements(_))) => {
+            Ok(exchanged @ (Exchanged::Done(_) | Exchanged::Misplaced(_) | Exchanged::TooManyStatements(_))) => {
                 self.put_back(link);
                 Ok(exchanged)
             }
@@ -171,7 +167,7 @@ impl Session {
         sent: Sent,
     ) -> Result<Exchanged, CloseReason> {
         let context = self.reply_context(link, job);
-        let refusal_may_be_retried = job.statement.access == Access::Read && self.state.tied_to().is_none();
+        let is_tied = self.state.tied_to().is_some();
         let Connection { transport, view, server, statements, .. } = link;
         let client = &mut self.client;
         let mut relay = Relay {
@@ -206,23 +202,16 @@ impl Session {
                     return Ok(lost(&relay, reached, first, &reply));
                 }
             };
-            if let Some(err) = &relay.outcome.err
-                && refuses_writes(err)
-            {
-                if !reached && refusal_may_be_retried && step == Step::Done {
-                    return Ok(Exchanged::RefusedReadOnly(err.clone()));
+            if let Some(err) = &relay.outcome.err {
+                if !reached
+                    && step == Step::Done
+                    && let Some(refused) = second_chance(err, job, taken, is_tied)
+                {
+                    return Ok(refused);
                 }
-                self.worker.shared.topology.report(server.id, ServerError::RefusesWrites);
-            }
-            if let Some(err) = &relay.outcome.err
-                && err.code == ErrorCode::MAX_PREPARED_STMT_COUNT_REACHED.code
-                && job.command == Command::StmtPrepare
-                // Else it has left the buffer, and cannot be sent again.
-                && taken > 0
-                && !reached
-                && step == Step::Done
-            {
-                return Ok(Exchanged::TooManyStatements(err.clone()));
+                if refuses_writes(err) {
+                    self.worker.shared.topology.report(server.id, ServerError::RefusesWrites);
+                }
             }
             reached |= write_step(client, &self.handle, &mut relay, &mut reply).await?;
             match step {
@@ -267,6 +256,25 @@ impl Session {
             statement_id: job.statement_id,
         }
     }
+}
+
+/// What comes of an error of which the client has not been told: the statement has done nothing, and may do better elsewhere,
+/// or once more.
+fn second_chance(err: &ErrPacket, job: &Job, taken: usize, is_tied: bool) -> Option<Exchanged> {
+    let statement = &job.statement;
+    let is_misplaced = match statement.access {
+        Access::Read => refuses_writes(err),
+        // Trap C23: a replica may be older or newer than the primary.
+        Access::Session => statement.verb == Verb::Set && unknown_variable(err).is_some(),
+        _ => false,
+    };
+    if is_misplaced && !is_tied {
+        return Some(Exchanged::Misplaced(err.clone()));
+    }
+    // Else it has left the buffer, and cannot be sent again.
+    let can_be_sent_again = job.command == Command::StmtPrepare && taken > 0;
+    (can_be_sent_again && err.code == ErrorCode::MAX_PREPARED_STMT_COUNT_REACHED.code)
+        .then(|| Exchanged::TooManyStatements(err.clone()))
 }
 
 /// Writes what a step let pass; says whether there was anything.

@@ -7,7 +7,6 @@ use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
 use rolecall_router::consistency::{Admission, Consistency, Requirement};
 use rolecall_router::decide::{Action, DecisionInput, Mode, ReadsOnPrimary, decide};
-use rolecall_router::session::{diff, set_insert_id, tracker_setup};
 use rolecall_router::sql::Access;
 use rolecall_router::topology::{Primary, ServerId};
 use tokio::time::Instant;
@@ -15,11 +14,10 @@ use tokio::time::Instant;
 use super::dispatch::Job;
 use super::forward::READ_AHEAD;
 use super::{CloseReason, Session};
-use crate::backend::{ConnectError, Connection, Identity, QueryError};
+use crate::backend::Connection;
 use crate::buffer::Buffer;
-use crate::metrics::{ConnectOutcome, Destroyed, ErrorKind, Held};
-use crate::pool::{Permit, Place};
-use crate::registry::Link;
+use crate::metrics::{ErrorKind, Held};
+use crate::pool::Place;
 use crate::topology::ServerError;
 
 /// A server that cannot be reached is tried again after this time, unless the topology changes before.
@@ -32,6 +30,8 @@ pub(super) enum LinkError {
     Refused(ErrPacket),
     /// The connection that held the session's transaction or state is gone.
     TieLost,
+    /// The session cannot leave another connection, as it turned out: decide again. Nothing was executed.
+    Stays,
     /// The server cannot be reached. Nothing was executed.
     Unreachable(String),
     /// All connections that may exist are in use. Nothing was executed.
@@ -79,9 +79,6 @@ impl Session {
         hold: &mut Hold,
         buffer: &mut Buffer,
     ) -> Result<Result<ServerId, ErrPacket>, CloseReason> {
-        if let Err(err) = self.return_variables(&job.statement).await? {
-            return Ok(Err(err));
-        }
         match job.at {
             // What holds the session's transaction or state comes first: the statement is prepared again there.
             Some(server)
@@ -294,7 +291,8 @@ impl Session {
     }
 
     async fn make_ready(&mut self, target: ServerId) -> Result<Box<Connection>, LinkError> {
-        let tied = self.state.tied_to() == Some(target);
+        self.fetch_variables(target).await?;
+        let tied = self.state.depends_on(target);
         let existing = self.links.iter().position(|link| link.server.id == target);
         if let Some(at) = existing {
             let mut link = self.links.swap_remove(at);
@@ -332,106 +330,6 @@ impl Session {
 
     pub(super) fn put_back(&mut self, link: Box<Connection>) {
         self.links.push(link);
-    }
-
-    async fn open_link(&mut self, target: ServerId, permit: Option<Permit>) -> Result<Box<Connection>, LinkError> {
-        let server = self.worker.shared.topology.load().server(target).cloned();
-        let Some(server) = server else {
-            return Err(LinkError::Unreachable("the server is no longer part of the topology".into()));
-        };
-        let identity = Identity { schema: self.state.schema().to_vec(), ..self.identity.clone() };
-        match self.worker.shared.connector.connect(&server, &identity).await {
-            Ok(connection) => {
-                self.worker.metrics.backend_connects.increment(ConnectOutcome::Connected);
-                Ok(Box::new(Connection { permit, ..connection }))
-            }
-            Err(ConnectError::Refused(err) | ConnectError::TurnedAway(err)) => {
-                self.worker.metrics.backend_connects.increment(ConnectOutcome::Refused);
-                if err.code == ErrorCode::ACCESS_DENIED.code {
-                    self.worker.shared.accounts.disprove(&identity.user, &identity.credential);
-                }
-                Err(LinkError::Refused(err))
-            }
-            Err(error) => {
-                self.worker.metrics.backend_connects.increment((&error).into());
-                self.worker.shared.topology.report(target, ServerError::Unreachable);
-                tracing::debug!(server = %server.name, %error, "no connection for a statement");
-                Err(LinkError::Unreachable(format!("server {}: {error}", server.name)))
-            }
-        }
-    }
-
-    /// Sets trackers on a fresh connection and applies the difference between what it believes and the session. Where
-    /// that is refused, the connection stays with whatever it holds.
-    async fn bring_up_to_date(&mut self, mut link: Box<Connection>) -> Result<Box<Connection>, LinkError> {
-        let is_new = !link.is_tracked || link.is_used;
-        if std::mem::take(&mut link.is_used) {
-            let is_there = link.is_there(&self.worker.shared.clock).await;
-            if !is_there || !self.restore(&mut link).await {
-                let (server, permit) = (link.server.id, link.permit.take());
-                if is_there {
-                    self.worker.metrics.destroyed.increment(Destroyed::NotRestored);
-                    link.transport.close().await;
-                } else {
-                    self.worker.metrics.destroyed.increment(Destroyed::Broken);
-                    self.sharing.pool.drop_quiet(server, link.quiet_since);
-                }
-                link = self.open_link(server, permit).await?;
-            }
-        }
-        let updated = self.update(&mut link).await;
-        let (server, thread_id) = (Arc::clone(&link.server), link.thread_id);
-        let outcome = match updated {
-            Ok(()) => Ok(link),
-            Err(QueryError::Refused(err)) => {
-                tracing::warn!(server = %server.name, error = %err, "cannot bring a connection up to date with its session");
-                self.put_back(link);
-                Err(LinkError::Refused(err))
-            }
-            Err(QueryError::Leg(error)) => {
-                tracing::warn!(server = %server.name, %error, "lost a connection while bringing it up to date");
-                self.worker.shared.topology.report(server.id, ServerError::Lost);
-                Err(LinkError::Unreachable(format!("server {}: {error}", server.name)))
-            }
-        };
-        if is_new || outcome.is_err() {
-            self.publish_links();
-        }
-        if is_new && outcome.is_ok() {
-            // Where KILL looks for the server's own id.
-            self.handle.add_link(Link { server: server.id, thread_id });
-        }
-        outcome
-    }
-
-    pub(super) async fn update(&self, link: &mut Connection) -> Result<(), QueryError> {
-        if !link.is_tracked {
-            if self.state.was_reset() && !link.is_reset {
-                link.reset().await?;
-            }
-            if self.sharing.is_on && link.baseline.is_none() {
-                link.learn_baseline().await?;
-                link.old_at = self.old_at();
-            }
-            link.query(tracker_setup(self.state.lexing().flavour).as_bytes()).await?;
-            link.is_tracked = true;
-        }
-        if let Some(id) = self.sharing.insert_id_for(link) {
-            link.query(set_insert_id(id).as_bytes()).await?;
-            link.view.insert_id = Some(id);
-        }
-        if link.view.revision == self.state.revision() {
-            return Ok(());
-        }
-        for prefix in diff(&self.state, &link.view) {
-            link.apply(&prefix).await?;
-        }
-        link.view.variables.clone_from(self.state.variables());
-        link.view.schema = self.state.schema().to_vec();
-        link.view.multi_statements = self.state.multi_statements();
-        link.view.client_tracks = self.state.tracking().own;
-        link.view.revision = self.state.revision();
-        Ok(())
     }
 }
 

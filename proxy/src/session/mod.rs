@@ -4,7 +4,6 @@
 //! worker once there is something to read.
 
 mod answers;
-mod borrowed;
 mod change_user;
 mod close;
 mod consistency;
@@ -22,6 +21,9 @@ mod raw;
 mod relay;
 mod sharing;
 mod stream;
+mod unsaved;
+mod up_to_date;
+mod user_variables;
 
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -31,7 +33,7 @@ use std::task::Poll;
 use rolecall_protocol::response::{ErrPacket, LocalReply};
 use rolecall_protocol::{Capabilities, SequenceId, StatusFlags};
 use rolecall_router::decide::Mode;
-use rolecall_router::session::{BorrowedVariables, SessionState};
+use rolecall_router::session::SessionState;
 use rolecall_router::topology::ServerId;
 
 use crate::backend::{Connection, Identity};
@@ -63,7 +65,6 @@ pub struct Session {
     links: Vec<Box<Connection>>,
     prepared: PreparedStatements,
     /// User variables that are on a replica still.
-    borrowed: Option<Box<BorrowedVariables>>,
     reads: Reads,
     sharing: Sharing,
 }
@@ -110,7 +111,6 @@ impl Session {
             state,
             links,
             prepared: PreparedStatements::default(),
-            borrowed: None,
             reads: Reads::new(profile.consistency),
             sharing: Sharing::new(profile.shares, by_user, pool, spot),
         };

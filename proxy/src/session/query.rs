@@ -12,7 +12,7 @@ use rolecall_router::sql::{
     Access, Effects, Hint, NamedCollation, OwnVariable, Statement, Verb, bare_connection_id, names_collation,
     own_variable, redacted,
 };
-use rolecall_router::topology::{Role, ServerId};
+use rolecall_router::topology::{Primary, Role, ServerId};
 
 use super::dispatch::Job;
 use super::forward::Exchanged;
@@ -29,6 +29,20 @@ use crate::monotonic;
 const PIN_TEXT: usize = 120;
 /// A statement during which its server was lost this many times is not sent again: it may be what kills servers.
 const LOSSES: u32 = 2;
+
+/// What came of the search for a connection.
+enum Ready {
+    /// The connection, and the bytes to send where they differ from the client's.
+    Go(Box<Connection>, Option<Vec<u8>>),
+    /// Try again, where that was.
+    Again,
+    /// Decide anew: the session cannot go there.
+    Elsewhere,
+    /// This server will do instead.
+    At(ServerId),
+    /// The client has been told why there is none.
+    Told,
+}
 
 impl Session {
     /// COM_QUERY.
@@ -75,15 +89,12 @@ impl Session {
             let name = name.to_vec();
             return self.set_names(buffer, taken, statement, &name, is_alone).await;
         }
-        if statement.verb == Verb::Dml && statement.access == Access::Primary {
+        if matches!(statement.verb, Verb::Dml | Verb::Do) && statement.access == Access::Primary {
             self.state.doubt_state_change();
         }
-        if self.asks_too_late(&statement) || self.asks_for_anothers_count(sql, &statement) {
+        if self.asks_too_late(sql, &statement) {
             let sql = sql.to_vec();
             return Box::pin(self.answer(buffer, taken, &sql)).await;
-        }
-        if let Some(variables) = self.would_borrow(sql, &statement) {
-            return self.borrow_variables(buffer, taken, statement, variables).await;
         }
         self.run(buffer, taken, Job::new(Command::Query, ReplyKind::Results, statement)).await
     }
@@ -138,30 +149,44 @@ impl Session {
             self.state.hand_over_trackers();
         }
         loop {
-            let target = match forced.take() {
+            let target = match forced {
                 Some(server) => server,
                 None => match self.target_of(&job, &mut hold, buffer).await? {
                     Ok(server) => server,
                     Err(err) => return self.send_error(&err).await.map(|()| None),
                 },
             };
-            let tied = self.state.tied_to().is_some();
+            let tied = self.state.tied_to().is_some() || self.state.unread_at() == Some(target);
             let unknown = may_have_changed_data(&job.statement, self.state.transaction().is_some());
-            let Some((link, own)) = self.ready(target, &job, &mut hold, buffer, taken).await? else {
-                continue;
+            let (link, own) = match self.ready(target, &job, &mut hold, buffer, taken).await? {
+                Ready::Go(link, own) => (link, own),
+                Ready::Again => {
+                    forced = forced.filter(|server| self.is_primary(*server));
+                    continue;
+                }
+                Ready::Elsewhere => {
+                    forced = None;
+                    continue;
+                }
+                Ready::At(server) => {
+                    forced = Some(server);
+                    continue;
+                }
+                Ready::Told => return Ok(None),
             };
-            let Some(link) = link else { return Ok(None) };
+            forced = None;
             match self.exchange(link, buffer, taken, own, &job).await? {
                 Exchanged::Done(outcome) => {
                     let accepted = outcome.err.is_none().then_some(target);
                     self.after(&job, target, &outcome, started);
+                    self.note_assigned(&job, target, &buffer.filled()[HEADER_LENGTH..taken]);
                     self.note_held_and_pins(&job, &buffer.filled()[HEADER_LENGTH..taken], accepted.is_some());
                     if accepted.is_some() && self.state.is_released_by(&job.statement) {
                         return Err(CloseReason::Released);
                     }
                     return Ok(accepted);
                 }
-                Exchanged::RefusedReadOnly(err) => match self.primary_other_than(target) {
+                Exchanged::Misplaced(err) => match self.primary_other_than(target) {
                     Some(primary) => forced = Some(primary),
                     None => return self.send_error(&err).await.map(|()| None),
                 },
@@ -184,8 +209,7 @@ impl Session {
         }
     }
 
-    /// A link to `target` with the bytes to send where they differ from the client's. Outer None: choose again; inner
-    /// None: the client has been told why not.
+    /// A link to `target` for the job.
     async fn ready(
         &mut self,
         target: ServerId,
@@ -193,16 +217,19 @@ impl Session {
         hold: &mut Hold,
         buffer: &mut Buffer,
         taken: usize,
-    ) -> Result<Option<(Option<Box<Connection>>, Option<Vec<u8>>)>, CloseReason> {
+    ) -> Result<Ready, CloseReason> {
         let failed = match self.take_link(target).await {
             Ok(mut link) => match self.outgoing(&mut link, buffer, taken, job).await {
-                Ok(own) => return Ok(Some((Some(link), own))),
-                Err(error) => {
-                    if matches!(error, LinkError::Refused(_)) {
-                        self.put_back(link);
+                Ok(own) => return Ok(Ready::Go(link, own)),
+                Err(LinkError::Refused(err)) => {
+                    self.put_back(link);
+                    match self.primary_other_than(target).filter(|_| self.state.tied_to().is_none()) {
+                        // Trap F10: what was prepared at the primary may name what a replica does not have yet.
+                        Some(primary) => return Ok(Ready::At(primary)),
+                        None => LinkError::Refused(err),
                     }
-                    error
                 }
+                Err(error) => error,
             },
             Err(error) => error,
         };
@@ -211,23 +238,24 @@ impl Session {
             LinkError::Refused(err) => self.send_error(&err).await?,
             LinkError::NoneFree => {
                 if Box::pin(self.wait_in_line(target, hold, buffer)).await? {
-                    return Ok(None);
+                    return Ok(Ready::Again);
                 }
                 self.worker.metrics.errors.increment(ErrorKind::NoServer);
                 self.send_error(&no_connection(self.worker.shared.gates.limits())).await?;
             }
+            LinkError::Stays => return Ok(Ready::Elsewhere),
             LinkError::TieLost => {
                 self.note_lost(target);
                 self.report_loss(Some(SequenceId(1)), true, false).await?;
             }
             LinkError::Unreachable(reason) => {
                 if self.wait_for_reachable(hold, buffer).await? {
-                    return Ok(None);
+                    return Ok(Ready::Again);
                 }
                 self.send_error(&unreachable(&reason)).await?;
             }
         }
-        Ok(Some((None, None)))
+        Ok(Ready::Told)
     }
 
     /// Tells the client that a server was lost, and whether the outcome of its statement is unknown; ends the session
@@ -297,11 +325,15 @@ impl Session {
     }
 
     /// The text of a job's statement.
-    fn text_of<'a>(&'a self, job: &Job, payload: &'a [u8]) -> Option<&'a [u8]> {
+    pub(super) fn text_of<'a>(&'a self, job: &Job, payload: &'a [u8]) -> Option<&'a [u8]> {
         match job.command {
             Command::Query => QueryRequest::read(payload, self.leg_capabilities()).map(|request| request.sql()).ok(),
             _ => self.prepared.text(job.statement_id),
         }
+    }
+
+    fn is_primary(&self, server: ServerId) -> bool {
+        self.worker.with_topology(|topology| topology.primary == Primary::One(server))
     }
 
     fn primary_other_than(&self, server: ServerId) -> Option<ServerId> {

@@ -7,7 +7,7 @@ use rolecall_router::command::statement_of;
 use rolecall_router::session::Pins;
 
 use super::dispatch::Job;
-use super::links::{Hold, LinkError, unreachable};
+use super::links::{LinkError, unreachable};
 use super::sharing::no_connection;
 use super::{CloseReason, Session};
 use crate::buffer::Buffer;
@@ -21,16 +21,9 @@ impl Session {
         taken: usize,
     ) -> Result<(), CloseReason> {
         let job = Job::new(command, ReplyKind::Rows, statement_of(command));
-        let target = match self.target_of(&job, &mut Hold::default(), buffer).await? {
-            Ok(target) => target,
-            Err(err) => {
-                buffer.consume(taken);
-                return self.send_error(&err).await;
-            }
-        };
-        let mut link = match self.take_link_in_line(target, buffer).await {
+        let mut link = match self.take_link_in_line(&job, buffer).await {
             Ok(link) => link,
-            Err(LinkError::TieLost) => return Err(CloseReason::ServerLost),
+            Err(LinkError::TieLost | LinkError::Stays) => return Err(CloseReason::ServerLost),
             Err(LinkError::Ended(reason)) => return Err(reason),
             Err(LinkError::NoneFree) => {
                 buffer.consume(taken);
@@ -45,7 +38,7 @@ impl Session {
                 return self.send_error(&unreachable(&reason)).await;
             }
         };
-        self.state.pin(Pins::REPLICATION, target);
+        self.state.pin(Pins::REPLICATION, link.server.id);
         self.handle.set_pins(self.state.pins());
         link.transport.new_exchange();
         let mut down = Buffer::borrow();

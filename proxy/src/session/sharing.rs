@@ -1,24 +1,27 @@
 //! Server connections that the session shares with others of its account.
 
+use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rolecall_protocol::Capabilities;
-use rolecall_protocol::SequenceId;
+use rolecall_protocol::command::Command;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
-use rolecall_router::session::{CHARACTER_SETS_QUESTION, Pins, Told, keeps_conditions, restore, wait_timeout};
-use rolecall_router::sql::{Access, Answers, Conditions, Effects, Flavour, Statement, Verb};
+use rolecall_protocol::{Capabilities, SequenceId};
+use rolecall_router::session::{ConditionsBehind, Pins, ResetNames, Told, conditions_behind, restore, wait_timeout};
+use rolecall_router::sql::{Access, Answers, Conditions, Effects, Flavour, Verb};
 use rolecall_router::topology::ServerId;
 use tokio::time::Instant;
 
+use super::dispatch::Job;
 use super::forward::READ_AHEAD;
 use super::links::{Hold, LinkError};
+use super::unsaved::{Unsaved, asked};
 use super::{CloseReason, Session};
-use crate::backend::Connection;
+use crate::backend::{Connection, QueryError};
 use crate::buffer::Buffer;
-use crate::metrics::{Destroyed, Held};
+use crate::metrics::{Counter, Destroyed, Held};
 use crate::monotonic;
 use crate::pool::{AccountPool, Permit, Place, Spot};
 use crate::topology::ServerError;
@@ -40,7 +43,9 @@ pub(super) struct Sharing {
     insert_id_at: Option<ServerId>,
     /// The connection on which the last statement ran has been handed over: what it said of that statement.
     pub answers: Option<Box<Answers>>,
-    /// FOUND_ROWS() on the connection in use may be another session's: no SELECT has run there yet.
+    /// FOUND_ROWS() is what the connection says on which the last statement ran, though `answers` hold the rest.
+    pub count_is_there: bool,
+    /// FOUND_ROWS() on the connection in use may be another session's, or the proxy's: no SELECT has run there yet.
     pub has_anothers_count: bool,
     /// The statement asks about the one before it.
     pub wants_fresh: bool,
@@ -65,6 +70,7 @@ impl Sharing {
             insert_id_at: None,
             // Nothing has run yet, whatever the connection has served.
             answers: by_user.then(Box::default),
+            count_is_there: false,
             has_anothers_count: false,
             wants_fresh: false,
             granted: None,
@@ -87,36 +93,32 @@ impl Sharing {
         self.insert_id = 0;
         self.insert_id_at = None;
         let Told { row_count, found_rows, .. } = told;
-        self.answers = self.by_user.then(|| Box::new(Answers { row_count, found_rows, ..Answers::default() }));
-    }
-
-    /// A statement was prepared, which leaves all but the conditions as they are.
-    pub fn note_preparation(&mut self, told: Told) {
-        self.wants_fresh = false;
-        if let Some(answers) = &mut self.answers {
-            answers.conditions = if told.may_have_conditions { Conditions::Lost } else { Conditions::none() };
+        self.answers = None;
+        if self.by_user {
+            self.keep(Answers { row_count, found_rows, ..Answers::default() });
         }
     }
 
-    /// A statement has run at `server`. `insert_id`: what its OK packets told of; None where it failed.
-    pub fn note_statement(
-        &mut self,
-        statement: &Statement,
-        server: ServerId,
-        insert_id: Option<u64>,
-        told: Told,
-        flavour: Flavour,
-    ) {
-        // On MariaDB the conditions may outlive these: they are elsewhere.
-        let keeps = flavour == Flavour::Mariadb && keeps_conditions(statement) && !told.may_have_conditions;
-        self.answers =
-            self.answers.take().filter(|answers| keeps && !answers.conditions.is_none()).map(|mut answers| {
-                let Told { row_count, found_rows, .. } = told;
-                *answers = Answers { row_count, found_rows, conditions: Conditions::Lost };
-                answers
-            });
+    /// No connection tells of the last statement: these are the answers.
+    pub fn keep(&mut self, answers: Answers) {
+        self.answers = Some(Box::new(answers));
+        self.count_is_there = false;
+    }
+
+    /// A command has run at `server`. `insert_id`: what its OK packets told of; None where it failed.
+    pub fn note_command(&mut self, job: &Job, server: ServerId, insert_id: Option<u64>, told: Told, flavour: Flavour) {
+        let statement = &job.statement;
+        let is_preparation = job.command == Command::StmtPrepare && insert_id.is_some();
+        let behind = conditions_behind(job.command, statement, flavour);
+        self.answers = self.answers.take().and_then(|answers| answers_behind(answers, is_preparation, behind, told));
         self.wants_fresh = false;
-        self.has_anothers_count &= statement.verb != Verb::Select;
+        if is_preparation {
+            return;
+        }
+        // One that failed leaves the number.
+        let counts = statement.verb == Verb::Select || (flavour == Flavour::Mysql && statement.counts_matched);
+        self.has_anothers_count &= !counts || insert_id.is_none();
+        self.count_is_there = self.answers.is_some() && !self.has_anothers_count;
         // A statement whose OK tells of none has left LAST_INSERT_ID() as it was, if its text is all that ran.
         let is_seen_through = statement.verb != Verb::Several
             && !statement.effects.intersects(Effects::UNKNOWN_ROUTINE | Effects::SETS_INSERT_ID);
@@ -139,36 +141,35 @@ impl Sharing {
 }
 
 impl Session {
-    /// COM_RESET_CONNECTION makes the character sets the server's, not the login's. They become what the session has set, and
-    /// the connection that was reset, whose variables are no login's any more, goes. Where nobody can be asked, the session
-    /// keeps its connections from now on.
-    pub(super) async fn stay_shareable(&mut self) {
-        let mut links = std::mem::take(&mut self.links);
-        self.sharing.is_on = false;
-        if let Some(link) = links.first_mut()
-            && let Ok(answer) = link.query(CHARACTER_SETS_QUESTION.as_bytes()).await
-            && let Some([Some(client), Some(connection), results, Some(collation)]) =
-                answer.rows.first().map(Vec::as_slice)
-        {
-            let results = results.as_deref().unwrap_or_default();
-            self.state.assume_character_sets([client, connection, results, collation]);
-            self.sharing.is_on = true;
-        } else {
-            self.links = links;
-            return;
-        }
-        for link in links {
+    /// The connection that was reset goes: its variables are no login's any more.
+    pub(super) async fn close_links(&mut self) {
+        for link in std::mem::take(&mut self.links) {
             link.transport.close().await;
         }
     }
 
+    /// What COM_RESET_CONNECTION made of the character sets becomes what the session has set, so that any connection will do.
+    pub(super) async fn learn_reset_names(&mut self, link: &mut Connection) -> Result<(), QueryError> {
+        let names = link.reset_names(self.state.lexing().flavour).await?;
+        self.state.assume_names(&names);
+        Ok(())
+    }
+
+    /// The same, asked of a connection that the session has; None: later, on its next one.
+    pub(super) async fn reset_names(&mut self) -> Option<ResetNames> {
+        let flavour = self.state.lexing().flavour;
+        let handle = Arc::clone(&self.handle);
+        let link = self.links.first_mut()?;
+        if let Ok(Ok(names)) = handle.unless_summoned(link.reset_names(flavour)).await {
+            return Some(names);
+        }
+        self.links.remove(0);
+        None
+    }
+
     /// Whether others may have the idle session's connections.
     pub(super) fn is_shareable(&self) -> bool {
-        self.sharing.is_on
-            && self.state.is_free()
-            && self.borrowed.is_none()
-            && !self.state.tracking().own
-            && self.prepared.can_move()
+        self.sharing.is_on && self.state.is_free() && !self.state.tracking().own && self.prepared.can_move()
     }
 
     /// The session is idle: others may ask for its connections. Who waits in line gets them at once.
@@ -190,7 +191,9 @@ impl Session {
     }
 
     async fn replace_old(&mut self, now: u64) {
-        while let Some(server) = self.links.iter().find(|link| now >= link.old_at).map(|link| link.server.id) {
+        // Each once: one that cannot be given stays.
+        let old = self.links.iter().filter(|link| now >= link.old_at).map(|link| link.server.id);
+        for server in old.collect::<Vec<_>>() {
             self.hand_over(server).await;
         }
     }
@@ -228,21 +231,20 @@ impl Session {
         self.publish_links();
         self.state.unpin(Pins::FOUND_ROWS);
         self.handle.set_pins(self.state.pins());
-        let usable = !link.is_gone()
-            && link.baseline.is_some()
-            && (self.state.last() != Some(server)
-                || self.sharing.answers.is_some()
-                || self.save_answers(&mut link).await)
-            && self.save_insert_id(&mut link).await;
-        if !usable {
-            self.worker.metrics.destroyed.increment(Destroyed::Broken);
-            self.worker.shared.topology.report(server, ServerError::Lost);
-            self.note_lost(server);
-            self.sharing.pool.ask_or_let_open(server);
-            return;
-        }
-        if !link.has_no_variables().await.unwrap_or(false) {
-            return self.keep_for_variables(link);
+        let saved = match link.is_gone() || link.baseline.is_none() {
+            true => Err(Unsaved::Lost),
+            false => self.save(&mut link).await,
+        };
+        match saved {
+            Ok(()) => {}
+            Err(Unsaved::Never | Unsaved::Refused(_)) => return self.keep_link(link),
+            Err(Unsaved::Lost) => {
+                self.worker.metrics.destroyed.increment(Destroyed::Broken);
+                self.worker.shared.topology.report(server, ServerError::Lost);
+                self.note_lost(server);
+                self.sharing.pool.ask_or_let_open(server);
+                return;
+            }
         }
         if is_to_close && !self.sharing.pool.is_wanted(server) {
             link.transport.close().await;
@@ -253,26 +255,25 @@ impl Session {
         }
     }
 
-    /// Triggers of the session's writes have set user variables: the connection stays.
-    fn keep_for_variables(&mut self, link: Box<Connection>) {
+    /// The connection knows what cannot be carried: it stays.
+    fn keep_link(&mut self, link: Box<Connection>) {
         let server = link.server.id;
         self.links.push(link);
         self.publish_links();
-        self.state.pin(Pins::UNEXPLAINED, server);
-        self.handle.set_pins(self.state.pins());
-        self.handle.note_pinned(Pins::UNEXPLAINED, "a write whose triggers set user variables");
+        self.sharing.has_anothers_count = true;
+        self.stay_at(server);
         self.sharing.pool.ask_or_let_open(server);
     }
 
-    async fn save_insert_id(&mut self, link: &mut Connection) -> bool {
+    /// LAST_INSERT_ID(), where a statement may have changed it on this connection.
+    pub(super) async fn save_insert_id(&mut self, link: &mut Connection) -> Result<(), Unsaved> {
         if self.sharing.insert_id_at == Some(link.server.id) {
-            let handle = Arc::clone(&self.handle);
-            let Ok(Ok(id)) = handle.unless_summoned(link.last_insert_id()).await else { return false };
+            let id = asked(&self.handle, link.last_insert_id()).await?;
             self.sharing.insert_id = id;
             self.sharing.insert_id_at = None;
             link.view.insert_id = Some(id);
         }
-        true
+        Ok(())
     }
 
     /// When a connection that is made now is to be replaced: spread out, so that not all are at once.
@@ -332,13 +333,19 @@ impl Session {
         let read_limit = buffer.len() + READ_AHEAD;
         let (handle, pool) = (Arc::clone(&self.handle), Rc::clone(&self.sharing.pool));
         let fresh = !self.sharing.takes_used();
-        self.worker.metrics.waits.increment();
         let _held = Held::begin(&self.worker.metrics);
         let mut line = pin!(pool.line_up(server, fresh));
+        let mut joins = Some(&self.worker.metrics.waits);
         let place = loop {
+            let waits = poll_fn(|cx| {
+                let place = line.as_mut().poll(cx);
+                // Counted once it stands in line.
+                joins.take().into_iter().for_each(Counter::increment);
+                place
+            });
             tokio::select! {
                 biased;
-                place = &mut line => break place,
+                place = waits => break place,
                 summons = handle.summoned() => return Err(summons.into()),
                 read = self.client.fill(buffer), if buffer.len() < read_limit => match read {
                     Ok(0) | Err(_) => return Err(CloseReason::ClientGone),
@@ -361,20 +368,25 @@ impl Session {
         Ok(true)
     }
 
-    /// [`Session::take_link`] for commands that stay with one server: waits in line where that is needed.
+    /// A connection for a command that stays with one server: waits in line where that is needed.
     pub(super) async fn take_link_in_line(
         &mut self,
-        server: ServerId,
+        job: &Job,
         buffer: &mut Buffer,
     ) -> Result<Box<Connection>, LinkError> {
         let mut hold = Hold::default();
         loop {
+            let server = match self.target_of(job, &mut hold, buffer).await {
+                Ok(server) => server.map_err(LinkError::Refused)?,
+                Err(reason) => return Err(LinkError::Ended(reason)),
+            };
             match self.take_link(server).await {
                 Err(LinkError::NoneFree) => match Box::pin(self.wait_in_line(server, &mut hold, buffer)).await {
                     Ok(true) => {}
                     Ok(false) => return Err(LinkError::Refused(no_connection(self.worker.shared.gates.limits()))),
                     Err(reason) => return Err(LinkError::Ended(reason)),
                 },
+                Err(LinkError::Stays) => {}
                 taken => return taken,
             }
         }
@@ -382,10 +394,10 @@ impl Session {
 
     /// Takes from a connection what its last session left. False: it cannot be used.
     pub(super) async fn restore(&mut self, link: &mut Connection) -> bool {
-        self.sharing.has_anothers_count = true;
         let Some(baseline) = link.baseline.clone() else { return false };
-        if !link.has_no_variables().await.unwrap_or(false) {
-            return false;
+        if link.may_have_variables {
+            let Ok(Some(names)) = link.doubtful_variables().await else { return false };
+            link.view.user_variables.extend(names.into_iter().map(|name| (name, None)));
         }
         let multi_statements = self.identity.capabilities.contains(Capabilities::MULTI_STATEMENTS);
         let Some(prefixes) = restore(&self.state, &mut link.view, &baseline, multi_statements) else { return false };
@@ -408,6 +420,34 @@ impl Session {
         let _ = self.send(&bytes).await;
         CloseReason::Idle
     }
+}
+
+/// What is still to be answered without the connection that ran a command, on which `answers` are not. None: it tells all.
+fn answers_behind(
+    mut answers: Box<Answers>,
+    is_preparation: bool,
+    behind: ConditionsBehind,
+    told: Told,
+) -> Option<Box<Answers>> {
+    let were_some = !answers.conditions.is_none();
+    if told.may_have_conditions {
+        // The command's own are there, but a preparation's numbers are not.
+        answers.conditions = Conditions::Lost;
+        return is_preparation.then_some(answers);
+    }
+    match behind {
+        ConditionsBehind::Kept => {}
+        ConditionsBehind::Cleared => answers.conditions = Conditions::none(),
+        ConditionsBehind::Unknown if were_some => answers.conditions = Conditions::Lost,
+        ConditionsBehind::Unknown => {}
+    }
+    if !is_preparation {
+        answers.row_count = told.row_count;
+        if behind != ConditionsBehind::Kept {
+            answers.found_rows = told.found_rows;
+        }
+    }
+    (is_preparation || !answers.conditions.is_none()).then_some(answers)
 }
 
 /// What a client is told when no connection became free in time.

@@ -13,7 +13,7 @@ use rolecall_router::sql::Statement;
 
 use super::dispatch::Job;
 use super::forward::{Exchanged, Sent};
-use super::links::{Hold, LinkError, unreachable};
+use super::links::{LinkError, unreachable};
 use super::sharing::no_connection;
 use super::{CloseReason, Session};
 use crate::backend::Connection;
@@ -71,13 +71,7 @@ impl Session {
     }
 
     async fn stream(&mut self, buffer: &mut Buffer, head: usize, job: Job) -> Result<(), CloseReason> {
-        let target = match self.target_of(&job, &mut Hold::default(), buffer).await? {
-            Ok(target) => target,
-            Err(err) => return self.refuse_long(buffer, &err).await,
-        };
-        let tied = self.state.tied_to().is_some();
-        let unknown = may_have_changed_data(&job.statement, self.state.transaction().is_some());
-        let link = match self.take_link_in_line(target, buffer).await {
+        let link = match self.take_link_in_line(&job, buffer).await {
             Ok(mut link) => match self.outgoing(&mut link, buffer, head, &job).await {
                 Ok(own) => Ok((link, own)),
                 Err(error) => {
@@ -96,9 +90,12 @@ impl Session {
             Err(LinkError::NoneFree) => {
                 return self.refuse_long(buffer, &no_connection(self.worker.shared.gates.limits())).await;
             }
-            Err(LinkError::TieLost) => return Err(CloseReason::ServerLost),
+            Err(LinkError::TieLost | LinkError::Stays) => return Err(CloseReason::ServerLost),
             Err(LinkError::Ended(reason)) => return Err(reason),
         };
+        let target = link.server.id;
+        let tied = self.state.tied_to().is_some() || self.state.unread_at() == Some(target);
+        let unknown = may_have_changed_data(&job.statement, self.state.transaction().is_some());
         self.begin(&link);
         link.transport.new_exchange();
         let mut passage = Passage::new(PassageEnd::LastPart, SequenceId(0), 0);
@@ -109,11 +106,12 @@ impl Session {
         match self.receive(link, buffer, 0, &job, sent).await? {
             Exchanged::Done(outcome) => {
                 self.note_prepared(&job, target, &outcome);
+                self.note_assigned(&job, target, &[]);
                 self.handle.set_pins(self.state.pins());
                 // A server that refused the statement before its end has closed the connection, and so it is here.
                 if written { Ok(()) } else { Err(CloseReason::ServerLost) }
             }
-            Exchanged::RefusedReadOnly(err) | Exchanged::TooManyStatements(err) => self.send_error(&err).await,
+            Exchanged::Misplaced(err) | Exchanged::TooManyStatements(err) => self.send_error(&err).await,
             Exchanged::Lost { boundary, .. } => {
                 self.note_lost(target);
                 self.report_loss(boundary, tied, unknown).await

@@ -12,7 +12,7 @@ use rolecall_router::topology::{Answer, Identity, Rows, Server};
 
 use super::probe::{ProbeClient, ProbeError};
 use crate::accounts::Accounts;
-use crate::backend::{self, ConnectError, Connection, Connector, QueryError};
+use crate::backend::{self, Column, ConnectError, Connection, Connector, QueryError};
 use crate::buffer::Buffer;
 use crate::exchange::Exchange;
 use crate::net::Stream;
@@ -107,13 +107,17 @@ impl ProbeClient for LoginClient {
 
     async fn query(connection: &mut Connection, sql: &str) -> Result<Answer, ProbeError> {
         match connection.query(sql.as_bytes()).await {
-            Ok(result) => Ok(Answer::Rows(Rows { columns: result.columns, rows: result.rows })),
+            Ok(result) => Ok(Answer::Rows(Rows { columns: names(result.columns), rows: result.rows })),
             Err(QueryError::Refused(err)) => {
                 Ok(Answer::Refused { code: err.code, message: String::from_utf8_lossy(&err.message).into_owned() })
             }
             Err(error @ QueryError::Leg(_)) => Err(broken(error)),
         }
     }
+}
+
+fn names(columns: Vec<Column>) -> Vec<String> {
+    columns.into_iter().map(|column| column.name).collect()
 }
 
 fn identity_of(greeting: Greeting) -> Identity {

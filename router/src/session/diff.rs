@@ -31,10 +31,15 @@ pub fn diff(session: &SessionState, view: &View) -> Vec<Prefix> {
     if view.revision == session.revision() {
         return prefixes;
     }
+    // First: schemas and variables may be open to the role alone.
+    if let Some(argument) = session.missing_role(view) {
+        prefixes.push(Prefix::Set([b"SET ROLE ", argument].concat()));
+    }
     if view.schema != session.schema() && !session.schema().is_empty() && !crate::left_out!("schema") {
         prefixes.push(Prefix::InitDb(session.schema().to_vec()));
     }
     let mut set = Vec::new();
+    let literals = Literals::of(view);
     let collation = session.variables().get(COLLATION);
     let charset = session.variables().get(CHARACTER_SET);
     let same_collation = view.variables.get(COLLATION) == collation && view.variables.get(CHARACTER_SET) == charset;
@@ -60,10 +65,16 @@ pub fn diff(session: &SessionState, view: &View) -> Vec<Prefix> {
             CHARACTER_SET => same_collation || by_names.is_some() || crate::left_out!("character-set"),
             _ => view.variables.get(name) == Some(value) || crate::left_out!("variables"),
         };
-        if !same {
+        if let Some(name) = name_at(view, name)
+            && !same
+        {
             set.extend_from_slice(if set.is_empty() { b"SET " } else { b"," });
-            put_assignment(&mut set, name, value);
+            literals.put_assignment(&mut set, name, value);
         }
+    }
+    for assignment in session.missing_values(view) {
+        set.extend_from_slice(if set.is_empty() { b"SET " } else { b"," });
+        set.extend_from_slice(assignment);
     }
     if !set.is_empty() {
         prefixes.push(Prefix::Set(set));
@@ -72,6 +83,29 @@ pub fn diff(session: &SessionState, view: &View) -> Vec<Prefix> {
         prefixes.extend(session.multi_statements().map(Prefix::SetOption));
     }
     prefixes
+}
+
+/// Variables that have had another name (MariaDB 11.1, MySQL 8.0).
+const RENAMED: [(&[u8], &[u8]); 2] =
+    [(b"tx_isolation", b"transaction_isolation"), (b"tx_read_only", b"transaction_read_only")];
+
+/// The other name of a variable.
+#[must_use]
+pub fn other_name(name: &[u8]) -> Option<&'static [u8]> {
+    let other = |(old, new): &(&'static [u8], &'static [u8])| match name {
+        name if name == *old => Some(*new),
+        name if name == *new => Some(*old),
+        _ => None,
+    };
+    RENAMED.iter().find_map(other)
+}
+
+/// What a variable is called at `view`'s server; None: nothing, as far as is known (trap C23).
+fn name_at<'a>(view: &View, name: &'a [u8]) -> Option<&'a [u8]> {
+    if !view.unknown.contains(name) {
+        return Some(name);
+    }
+    other_name(name).filter(|name| !view.unknown.contains(*name))
 }
 
 /// Sets the collation that a client named by an id for which a login has no room: it has the id's low byte only (MySQL
@@ -94,8 +128,51 @@ pub fn names(charset: &[u8], collation: &[u8]) -> Vec<u8> {
     sql
 }
 
+/// Sets character_set_client.
+#[must_use]
+pub fn set_client_charset(charset: &[u8]) -> Vec<u8> {
+    let mut sql = b"SET ".to_vec();
+    put_assignment(&mut sql, b"character_set_client", charset);
+    sql
+}
+
 /// The one session variable whose value may be any text, digits too (MariaDB).
 const ANY_TEXT: &[u8] = b"default_master_connection";
+
+/// How a SET's texts are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Literals {
+    /// `'x'`
+    Plain,
+    /// `_utf8mb4'x'`: under ucs2 and its like a plain one has zero bytes between, which system variables do not take.
+    Introduced,
+}
+
+impl Literals {
+    /// For a connection with this view.
+    pub fn of(view: &View) -> Self {
+        let is_wide = |name: &[u8]| {
+            let value = view.variables.get(name).map(|value| value.strip_prefix(BY_NAMES).unwrap_or(value));
+            value.is_some_and(|value| {
+                value.starts_with(b"ucs2") || value.starts_with(b"utf16") || value.starts_with(b"utf32")
+            })
+        };
+        if is_wide(CHARACTER_SET) || is_wide(COLLATION) { Self::Introduced } else { Self::Plain }
+    }
+
+    /// [`put_assignment`].
+    pub fn put_assignment(self, out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+        let start = out.len();
+        put_assignment(out, name, value);
+        let quote = out[start..].iter().position(|byte| *byte == b'\'').map(|at| start + at);
+        if let Some(at) = quote
+            && self == Self::Introduced
+            && out[at - 1] == b'='
+        {
+            out.splice(at..at, *b"_utf8mb4");
+        }
+    }
+}
 
 /// `@@session.name=value`. Trackers report values as text; numbers must not be quoted (error 1232), and an empty
 /// character_set_results stands for NULL (sessions.md 2).

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::diff::{CHARACTER_SET, COLLATION, put_assignment, put_names};
+use super::diff::{CHARACTER_SET, COLLATION, Literals, put_names};
 use super::view::Variables;
 use super::{Prefix, SessionState, View};
+use crate::sql::Flavour;
 
 /// Takes from a connection what its last session set and `session` has not: back to `baseline`, as a login left it. What
 /// both have set is [`super::diff`]'s. `multi_statements`: as the login has it. The view becomes what the connection is once
@@ -19,12 +20,14 @@ pub fn restore(
     multi_statements: bool,
 ) -> Option<Vec<Prefix>> {
     // Nothing takes a connection's schema away.
-    if view.client_tracks || (session.schema().is_empty() && !view.schema.is_empty()) {
+    if view.client_tracks || session.has_foreign_role(view) || (session.schema().is_empty() && !view.schema.is_empty())
+    {
         return None;
     }
     let mut prefixes = Vec::new();
     let left: Vec<_> = view.variables.keys().filter(|name| !session.variables().contains_key(*name)).cloned().collect();
     let mut set = Vec::new();
+    let literals = Literals::of(view);
     let is_of_names =
         |name: &[u8]| matches!(name, COLLATION | CHARACTER_SET | b"character_set_client" | b"character_set_results");
     if left.iter().any(|name| is_of_names(name)) && !crate::left_out!("names-back") {
@@ -36,15 +39,19 @@ pub fn restore(
             // NAMES has set it, with the collation that shows in results' columns; an assignment would take its default.
             if Some(value) != baseline.get(CHARACTER_SET) {
                 set.push(b',');
-                put_assignment(&mut set, name, value);
+                literals.put_assignment(&mut set, name, value);
             }
         }
         view.variables.retain(|name, _| !is_of_names(name));
     }
     for name in left.iter().filter(|name| !is_of_names(name) && !crate::left_out!("variables-back")) {
         set.extend_from_slice(if set.is_empty() { b"SET " } else { b"," });
-        put_assignment(&mut set, name, baseline.get(name)?);
+        literals.put_assignment(&mut set, name, baseline.get(name)?);
         view.variables.remove(name);
+    }
+    for assignment in session.foreign_values(view)? {
+        set.extend_from_slice(if set.is_empty() { b"SET " } else { b"," });
+        set.extend_from_slice(&assignment);
     }
     if !set.is_empty() {
         prefixes.push(Prefix::Set(set));
@@ -59,21 +66,52 @@ pub fn restore(
 }
 
 /// Asks for the baseline of [`restore`], right behind a login: two columns, names and values.
+///
+/// Servers count it as no SELECT, so that their counters of those tell of clients' statements.
 pub const BASELINE_QUESTION: &str = "SHOW SESSION VARIABLES";
 
-/// Asks for what goes with a session from connection to connection: one number.
-pub const INSERT_ID_QUESTION: &str = "SELECT LAST_INSERT_ID()";
+/// Asks for the same, whatever [`rows_are_limited`] says.
+#[must_use]
+pub const fn unlimited_baseline_question(flavour: Flavour) -> &'static str {
+    match flavour {
+        Flavour::Mysql => "SELECT variable_name,variable_value FROM performance_schema.session_variables LIMIT 100000",
+        Flavour::Mariadb => {
+            "SELECT lower(variable_name),variable_value FROM information_schema.session_variables LIMIT 100000"
+        }
+    }
+}
 
-/// Asks MariaDB how many user variables there are: one number. Its trackers do not tell of those that triggers set.
-pub const VARIABLES_QUESTION: &str = "SELECT COUNT(*) FROM information_schema.USER_VARIABLES";
+/// Whether the answer to [`BASELINE_QUESTION`] may lack rows: init_connect can set sql_select_limit, which holds for SHOW, too.
+#[must_use]
+pub fn rows_are_limited(baseline: &Variables) -> bool {
+    let limit = baseline.get(b"sql_select_limit".as_slice());
+    limit.is_none_or(|value| **value != *u64::MAX.to_string().as_bytes())
+}
+
+/// Asks for what goes with a session from connection to connection: one number.
+///
+/// As all questions in the middle of a session: sql_select_limit and character_set_results may be what they like.
+pub const INSERT_ID_QUESTION: &str = "SELECT CAST(LAST_INSERT_ID() AS BINARY) LIMIT 1";
+
+/// Asks MariaDB for the names of user variables that are not NULL. Its trackers do not tell of those that triggers set.
+pub const VARIABLES_QUESTION: &str =
+    "SELECT VARIABLE_NAME FROM information_schema.USER_VARIABLES WHERE VARIABLE_VALUE IS NOT NULL LIMIT 100000";
 
 /// Asks what a session's last result found, where its rows do not tell: one number.
-pub const FOUND_ROWS_QUESTION: &str = "SELECT FOUND_ROWS()";
+pub const FOUND_ROWS_QUESTION: &str = "SELECT CAST(FOUND_ROWS() AS BINARY) LIMIT 1";
 
 /// Sets LAST_INSERT_ID().
 #[must_use]
 pub fn set_insert_id(id: u64) -> String {
     format!("SET last_insert_id={id}")
+}
+
+/// The character set of texts that the session is told: its own word, else the login's. Empty where neither is known, or texts
+/// are not converted.
+#[must_use]
+pub fn results_character_set<'a>(session: &'a SessionState, baseline: Option<&'a Variables>) -> &'a [u8] {
+    let name = b"character_set_results".as_slice();
+    session.variables().get(name).or_else(|| baseline?.get(name)).map(|value| &**value).unwrap_or_default()
 }
 
 /// How long a session may be idle: its own word, else the login's. None where neither is known.

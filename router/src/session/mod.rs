@@ -4,7 +4,6 @@
 //! only where servers are silent. [`View`] is the same for one server connection; the difference between the two is
 //! what [`diff`] turns into commands.
 
-mod borrowed;
 mod context;
 mod diff;
 mod held;
@@ -12,23 +11,25 @@ mod left;
 #[cfg(debug_assertions)]
 mod left_out;
 mod pins;
+mod role;
 mod state;
 mod told;
 mod tracking;
+mod user_variables;
 mod view;
 
-pub use borrowed::BorrowedVariables;
 pub use context::as_for_texts_of;
-pub use diff::{COLLATION_QUESTION, Prefix, collation_by_id, diff, names};
+pub use diff::{COLLATION_QUESTION, Prefix, collation_by_id, diff, names, other_name, set_client_charset};
 pub use left::{
-    BASELINE_QUESTION, FOUND_ROWS_QUESTION, INSERT_ID_QUESTION, VARIABLES_QUESTION, restore, set_insert_id,
-    wait_timeout,
+    BASELINE_QUESTION, FOUND_ROWS_QUESTION, INSERT_ID_QUESTION, VARIABLES_QUESTION, restore, results_character_set,
+    rows_are_limited, set_insert_id, unlimited_baseline_question, wait_timeout,
 };
 #[cfg(debug_assertions)]
 pub use left_out::{is_left_out, leave_out};
 pub use pins::{Pin, Pins};
-pub use state::{CHARACTER_SETS_QUESTION, Observed, SessionState};
-pub use told::{Told, keeps_conditions};
+pub use role::{ROLE_QUESTION, Role};
+pub use state::{GLOBAL_CHARACTER_SETS_QUESTION, Observed, ResetNames, SessionState};
+pub use told::{ConditionsBehind, Told, conditions_behind};
 pub use tracking::{ClientTracking, is_replayed, tracker_setup};
 pub use view::{Variables, View};
 

@@ -2,7 +2,7 @@
 
 use bitflags::bitflags;
 
-use crate::sql::Effects;
+use crate::sql::{Effects, Statement, Verb};
 
 bitflags! {
     /// Reasons, as a set; each ends as its comment says.
@@ -24,7 +24,7 @@ bitflags! {
         const FOUND_ROWS = 1 << 6;
         /// A statement was prepared by text.
         const TEXT_PREPARED = 1 << 7;
-        /// State that no tracker tells (roles, resource group, sql_log_bin, gtid_next, the tracker variables).
+        /// State that no tracker tells (resource group, sql_log_bin, gtid_next, the tracker variables).
         const OPAQUE_STATE = 1 << 8;
         /// Code ran that nobody could look into.
         const UNKNOWN_CODE = 1 << 9;
@@ -46,6 +46,13 @@ bitflags! {
 pub struct Pin(pub &'static str);
 
 impl Pins {
+    /// What a statement may leave behind that keeps its connection. User variables do where its text does not name them all.
+    #[must_use]
+    pub fn of(statement: &Statement) -> Self {
+        let pins = Self::from_effects(statement.effects);
+        if names_its_variables(statement) { pins - Self::USER_VARIABLE } else { pins }
+    }
+
     /// What a statement may leave behind, from its text.
     #[must_use]
     pub fn from_effects(effects: Effects) -> Self {
@@ -100,4 +107,16 @@ impl Pins {
     pub fn names(self) -> impl Iterator<Item = String> {
         self.iter_names().map(|(name, _)| name.to_lowercase().replace('_', "-"))
     }
+}
+
+/// Whether the text of `statement` names all user variables that it may set: no code of the server's runs that may set others.
+pub(super) fn names_its_variables(statement: &Statement) -> bool {
+    let is_seen_through = match statement.verb {
+        Verb::Set | Verb::Select => true,
+        // GET DIAGNOSTICS
+        Verb::Administration => statement.asks_previous(),
+        // Triggers.
+        _ => false,
+    };
+    is_seen_through && !statement.effects.contains(Effects::UNKNOWN_ROUTINE)
 }

@@ -1,26 +1,38 @@
 //! A session's state, learnt from what servers say.
 
-use rolecall_protocol::response::{ErrPacket, OkPacket};
-use rolecall_protocol::session_track::SessionStateChange;
-use rolecall_protocol::{ProtocolError, StatusFlags};
+mod observe;
+mod role;
+mod user_variables;
+
+pub use observe::Observed;
+
+use rolecall_protocol::StatusFlags;
 
 use super::diff::{BY_NAMES, CHARACTER_SET, COLLATION};
 use super::held::Held;
 use super::told::Told;
-use super::tracking::{ClientTracking, is_harmless, is_replayed};
+use super::tracking::ClientTracking;
+use super::user_variables::UserVariables;
 use super::view::Variables;
-use super::{Pins, View};
+use super::{Pins, Role, View};
 use crate::sql::{
     Access, ClientCharset, Effects, Flavour, Lexing, SqlMode, Statement, Verb, held_change, is_alter_or_rename,
 };
 use crate::topology::ServerId;
 
-/// Asks for what [`SessionState::assume_character_sets`] wants.
-pub const CHARACTER_SETS_QUESTION: &str =
-    "SELECT @@character_set_client,@@character_set_connection,@@character_set_results,@@collation_connection";
+/// What COM_RESET_CONNECTION makes of the character sets and the collation.
+#[derive(Debug, Clone)]
+pub enum ResetNames {
+    /// MariaDB: those of the login (`org_charset` in its sql_parse.cc), which every connection has that is made for the session.
+    Login,
+    /// MySQL: the server's, as [`GLOBAL_CHARACTER_SETS_QUESTION`] tells them.
+    Global([Vec<u8>; 4]),
+}
 
-/// ER_PARSE_ERROR
-const PARSE_ERROR: u16 = 1064;
+/// Asks for [`ResetNames::Global`].
+pub const GLOBAL_CHARACTER_SETS_QUESTION: &str = "SELECT CAST(@@global.character_set_client AS BINARY),\
+     CAST(@@global.character_set_connection AS BINARY),CAST(@@global.character_set_results AS BINARY),\
+     CAST(@@global.collation_connection AS BINARY) LIMIT 1";
 
 /// A session's state.
 #[derive(Debug, Clone)]
@@ -44,10 +56,10 @@ pub struct SessionState {
     gtids: Vec<u8>,
     held: Held,
     told: Told,
+    user_variables: UserVariables,
+    role: Role,
+    role_unread_at: Option<ServerId>,
 }
-
-/// Bytes of GTIDs that one command's OK packets may name.
-const GTIDS_LIMIT: usize = 64 * 1024;
 
 /// What COM_PING's OK tells of warnings on MySQL, where an error counts as one (MariaDB's tells none, ever).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,13 +67,6 @@ enum Warnings {
     Known(u16),
     /// The last statement ended in an error, whose packet does not say how many warnings came before it.
     KnownTo(ServerId),
-}
-
-/// What one reply told, for the caller's counters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Observed {
-    /// Pins that are new.
-    pub pinned: Pins,
 }
 
 impl SessionState {
@@ -87,6 +92,9 @@ impl SessionState {
             gtids: Vec::new(),
             held: Held::default(),
             told: Told::default(),
+            user_variables: UserVariables::default(),
+            role: Role::OfLogin,
+            role_unread_at: None,
         }
     }
 
@@ -174,8 +182,7 @@ impl SessionState {
 
     /// A statement was prepared with so many warnings.
     pub const fn observe_prepared(&mut self, warnings: u16) {
-        // The numbers are those of the statement before.
-        self.told.may_have_conditions = warnings > 0;
+        self.told.observe_prepared(warnings, self.lexing.flavour);
         self.warnings = Warnings::Known(warnings);
     }
 
@@ -265,8 +272,8 @@ impl SessionState {
         self.tracking
     }
 
-    /// Whether COM_RESET_CONNECTION ran: then a fresh connection has to run it too, since it sets character sets to the
-    /// server's globals and not to the handshake's (sessions.md 4).
+    /// Whether COM_RESET_CONNECTION ran: then a fresh connection has to run it too, since it undoes init_connect, and on MySQL
+    /// sets character sets to the server's globals and not to the handshake's (sessions.md 4).
     #[must_use]
     pub const fn was_reset(&self) -> bool {
         self.was_reset
@@ -336,7 +343,7 @@ impl SessionState {
     pub fn may_hide_variables(&self, statement: &Statement) -> bool {
         self.lexing.flavour == Flavour::Mariadb
             && statement.access == Access::Primary
-            && matches!(statement.verb, Verb::Dml | Verb::Several | Verb::Unknown)
+            && matches!(statement.verb, Verb::Dml | Verb::Do | Verb::Several | Verb::Unknown)
     }
 
     /// A write by text comes next, whose triggers may change state: what the server reports then may be that, and not only
@@ -358,10 +365,13 @@ impl SessionState {
         self.bump(view);
     }
 
-    /// COM_RESET_CONNECTION was accepted: everything goes but the schema and COM_SET_OPTION's state.
+    /// COM_RESET_CONNECTION was accepted: everything goes but the schema, the roles and COM_SET_OPTION's state (MySQL 9.7,
+    /// MariaDB 10.11 and 11.8 keep the roles, though MySQL's manual says nothing of it).
     pub fn reset(&mut self, baseline: Lexing) {
         self.variables.clear();
         self.held = Held::default();
+        self.user_variables = UserVariables::default();
+        self.forget_role();
         self.pins = Pins::empty();
         self.holder = None;
         self.transaction = None;
@@ -376,17 +386,19 @@ impl SessionState {
         self.revision += 1;
     }
 
-    /// What COM_RESET_CONNECTION made of the character sets, in the order of [`CHARACTER_SETS_QUESTION`]: the session is then
-    /// one that has set them, and any connection will do.
-    pub fn assume_character_sets(&mut self, [client, connection, results, collation]: [&[u8]; 4]) {
-        for (name, value) in [
-            (b"character_set_client".as_slice(), client),
-            (CHARACTER_SET, connection),
-            (b"character_set_results", results),
-        ] {
-            self.note_variable(name, value);
+    /// What COM_RESET_CONNECTION made of the character sets: the session is then one that has set them, and any connection will
+    /// do.
+    pub fn assume_names(&mut self, names: &ResetNames) {
+        if let ResetNames::Global([client, connection, results, collation]) = names {
+            for (name, value) in [
+                (b"character_set_client".as_slice(), client),
+                (CHARACTER_SET, connection),
+                (b"character_set_results", results),
+            ] {
+                self.note_variable(name, value);
+            }
+            self.note_variable(COLLATION, &[BY_NAMES, collation].concat());
         }
-        self.note_variable(COLLATION, &[BY_NAMES, collation].concat());
         self.was_reset = false;
         self.revision += 1;
     }
@@ -409,146 +421,6 @@ impl SessionState {
         self.status.remove(StatusFlags::IN_TRANS | StatusFlags::IN_TRANS_READONLY);
     }
 
-    /// One OK packet of `statement`'s reply from `server`, whose connection believes `view`; `rows` came before it in its
-    /// result.
-    ///
-    /// # Errors
-    /// Session-state changes that cannot be read: the connection's state is not known then.
-    pub fn observe_ok(
-        &mut self,
-        server: ServerId,
-        view: &mut View,
-        ok: &OkPacket,
-        statement: &Statement,
-        rows: u64,
-    ) -> Result<Observed, ProtocolError> {
-        self.last = Some(server);
-        self.told.observe_ok(ok, statement, rows);
-        self.observe_status(view, ok.status);
-        self.warnings = Warnings::Known(ok.warnings);
-        let was_open = self.transaction.is_some();
-        let in_transaction = ok.status.contains(StatusFlags::IN_TRANS) && !crate::left_out!("transaction");
-        self.transaction = in_transaction.then_some(server);
-        self.uncertain = None;
-        let ends_one = was_open || ok.affected_rows > 0 || matches!(statement.verb, Verb::Commit | Verb::Rollback);
-        self.end_passing_pins(statement, ends_one && self.transaction.is_none());
-        if ok.state_changes.is_empty() && statement.effects.is_empty() {
-            return Ok(Observed::default());
-        }
-        let before = self.pins;
-        let unexplained = if statement.effects.contains(Effects::PASSING_VALUES) {
-            // What it reports has passed. What holds comes with a later OK (sessions.md 2).
-            false
-        } else {
-            self.observe_changes(view, ok, statement.effects)?
-        };
-        self.note_effects(server, statement);
-        if unexplained {
-            self.pin(Pins::UNEXPLAINED, server);
-        }
-        Ok(Observed { pinned: self.pins - before })
-    }
-
-    /// Status flags decide over trackers: autocommit and the loss of the schema are told by them where trackers are
-    /// silent (MariaDB's `SET @@autocommit`, DROP DATABASE on both).
-    fn observe_status(&mut self, view: &mut View, status: StatusFlags) {
-        if (status ^ self.status).contains(StatusFlags::AUTOCOMMIT) {
-            let value: &[u8] = if status.contains(StatusFlags::AUTOCOMMIT) { b"ON" } else { b"OFF" };
-            self.put_variable(view, b"autocommit", value);
-            self.bump(view);
-        }
-        if status.contains(StatusFlags::DB_DROPPED) && !self.schema.is_empty() {
-            self.schema.clear();
-            view.schema.clear();
-            self.bump(view);
-        }
-        self.status = status;
-    }
-
-    /// The statement ended in an error, which tells neither status nor state (sessions.md 1): until the next OK the
-    /// session stays where it is. A word that no server knows has done nothing.
-    pub fn observe_err(&mut self, server: ServerId, statement: &Statement, err: &ErrPacket) {
-        self.last = Some(server);
-        self.told.observe_err();
-        self.warnings = Warnings::KnownTo(server);
-        if statement.effects.contains(Effects::UNKNOWN_WORD) && err.code == PARSE_ERROR {
-            return;
-        }
-        // Without autocommit a statement that fails has begun a transaction, which no ERR tells.
-        let may_begin = !self.is_autocommit();
-        if self.transaction.is_some() || may_begin || !statement.effects.is_empty() || statement.verb == Verb::Several {
-            self.uncertain = (!crate::left_out!("doubt")).then_some(server);
-            self.note_effects(server, statement);
-        }
-    }
-
-    /// Takes over what trackers report; says whether state changed that neither they nor `effects` explain.
-    fn observe_changes(&mut self, view: &mut View, ok: &OkPacket, effects: Effects) -> Result<bool, ProtocolError> {
-        let mut changed = false;
-        let (mut collation, mut character_sets) = (false, 0);
-        let mut explained = effects.intersects(!Effects::READ_ONLY) || std::mem::take(&mut self.expects_state_change);
-        for change in ok.changes() {
-            match change? {
-                SessionStateChange::SystemVariable { name, value } => {
-                    explained = true;
-                    if name == b"last_gtid" {
-                        self.note_gtids(value);
-                    }
-                    collation |= name == COLLATION;
-                    character_sets |= character_set_bit(name);
-                    if is_replayed(name) {
-                        self.note_variable(name, value);
-                        view.variables.insert(name.into(), value.into());
-                    } else if name.starts_with(b"session_track_") {
-                        self.tracking.own = true;
-                        self.last.into_iter().for_each(|server| self.pin(Pins::OPAQUE_STATE, server));
-                    } else if !is_harmless(name) {
-                        self.last.into_iter().for_each(|server| self.pin(Pins::OPAQUE_STATE, server));
-                    }
-                }
-                SessionStateChange::Schema(schema) => {
-                    explained = true;
-                    self.schema = schema.to_vec();
-                    view.schema = schema.to_vec();
-                }
-                SessionStateChange::StateChange(true) => changed = true,
-                SessionStateChange::Gtids(gtids) => self.note_gtids(gtids),
-                SessionStateChange::StateChange(false)
-                | SessionStateChange::TransactionCharacteristics(_)
-                | SessionStateChange::TransactionState(_)
-                | SessionStateChange::Unknown { .. } => {}
-            }
-        }
-        if !collation && character_sets & character_set_bit(CHARACTER_SET) != 0 {
-            let collation = if character_sets == SET_NAMES { self.by_names() } else { Vec::new() };
-            self.put_variable(view, COLLATION, &collation);
-        }
-        if !ok.state_changes.is_empty() {
-            self.bump(view);
-        }
-        Ok(changed && !explained)
-    }
-
-    /// A SET NAMES without a collation, which took the session's default where that is one of its own (MySQL).
-    fn by_names(&self) -> Vec<u8> {
-        let is_utf8mb4 = self.variables.get(CHARACTER_SET).is_some_and(|charset| **charset == *b"utf8mb4");
-        let default = self.variables.get(b"default_collation_for_utf8mb4".as_slice()).filter(|_| is_utf8mb4);
-        [BY_NAMES, default.map_or(&[], |name| &**name)].concat()
-    }
-
-    /// One command may commit several times, and each of its OK packets may name some.
-    fn note_gtids(&mut self, mut gtids: &[u8]) {
-        if !self.gtids.is_empty() && !gtids.is_empty() {
-            self.gtids.push(b',');
-        }
-        if self.gtids.len() + gtids.len() > GTIDS_LIMIT {
-            // No list of GTIDs: nothing can be read from it, so that the write counts as one without a name.
-            gtids = b"too many";
-            self.gtids.clear();
-        }
-        self.gtids.extend_from_slice(gtids);
-    }
-
     fn put_variable(&mut self, view: &mut View, name: &[u8], value: &[u8]) {
         self.variables.insert(name.into(), value.into());
         view.variables.insert(name.into(), value.into());
@@ -563,45 +435,8 @@ impl SessionState {
         self.variables.insert(name.into(), value.into());
     }
 
-    /// Ends what holds for the next statement only. `ended`: a transaction has certainly come to its end.
-    fn end_passing_pins(&mut self, statement: &Statement, ended: bool) {
-        if !self.pins.intersects(Pins::ONE_SHOT | Pins::FOUND_ROWS) {
-            return;
-        }
-        // One-shot characteristics wait through whatever touches no table: SET, SHOW, UNLOCK INSTANCE, SELECT 1 …
-        if ended {
-            self.unpin(Pins::ONE_SHOT);
-        }
-        if statement.access != Access::Previous {
-            self.unpin(Pins::FOUND_ROWS);
-        }
-    }
-
-    fn note_effects(&mut self, server: ServerId, statement: &Statement) {
-        if statement.effects.contains(Effects::UNLOCKS) {
-            self.unpin(Pins::TABLE_LOCK);
-        }
-        let pins = Pins::from_effects(statement.effects);
-        if !pins.is_empty() {
-            self.pin(pins, server);
-        }
-    }
-
     fn bump(&mut self, view: &mut View) {
         self.revision += 1;
         view.revision = self.revision;
     }
 }
-
-/// The character sets that SET NAMES sets, as bits; 0 for any other variable.
-fn character_set_bit(name: &[u8]) -> u8 {
-    match name {
-        CHARACTER_SET => 1,
-        b"character_set_client" => 2,
-        b"character_set_results" => 4,
-        _ => 0,
-    }
-}
-
-/// All of them at once.
-const SET_NAMES: u8 = 7;

@@ -1,6 +1,9 @@
 //! What one server connection believes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Role;
+use super::user_variables::Values;
 
 /// Session variables by name, as trackers report them.
 pub type Variables = BTreeMap<Box<[u8]>, Box<[u8]>>;
@@ -12,6 +15,14 @@ pub struct View {
     pub schema: Vec<u8>,
     /// Variables that differ from the connection's baseline, with their values.
     pub variables: Variables,
+    /// Variables that this server does not know (trap C23): it is not told of them again.
+    pub unknown: BTreeSet<Box<[u8]>>,
+    /// The login itself sets some (init_connect): nothing but another login makes user variables what they were.
+    pub login_sets: bool,
+    /// User variables that were set, by whomever.
+    pub user_variables: Values,
+    /// Active roles.
+    pub role: Role,
     /// COM_SET_OPTION's state, where it differs from the handshake.
     pub multi_statements: Option<bool>,
     /// Whether the trackers are as the client has set them.
@@ -33,6 +44,10 @@ impl Default for View {
         Self {
             schema: Vec::new(),
             variables: Variables::new(),
+            unknown: BTreeSet::new(),
+            login_sets: false,
+            user_variables: Values::new(),
+            role: Role::OfLogin,
             multi_statements: None,
             client_tracks: false,
             revision: 0,

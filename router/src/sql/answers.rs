@@ -1,5 +1,6 @@
 //! What a session may ask about its last statement, where no connection can tell it any more.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 /// The answers, as far as they are known.
@@ -21,7 +22,7 @@ pub enum Conditions {
         /// In their order.
         list: Vec<Condition>,
         /// Of their messages.
-        charset: Box<str>,
+        charset: Cow<'static, str>,
     },
     /// Nobody knows.
     Lost,
@@ -82,7 +83,7 @@ impl Conditions {
                     && list.len() <= MOST_CONDITIONS
                     && told.is_none_or(|told| usize::from(told) == list.len()) =>
             {
-                Self::Known { list, charset: charset.into() }
+                Self::Known { list, charset: charset.to_owned().into() }
             }
             _ => Self::Lost,
         }
@@ -133,8 +134,9 @@ impl Answers {
         let (list, charset) = self.known()?;
         let condition = list.get(condition)?;
         if item.eq_ignore_ascii_case(b"MYSQL_ERRNO") {
-            sql.extend_from_slice(&condition.code);
+            put_cast(sql, String::from_utf8_lossy(&condition.code), "UNSIGNED");
         } else if item.eq_ignore_ascii_case(b"MESSAGE_TEXT") {
+            // The diagnostics area has utf8mb3, of which no text can be made without a warning on MySQL.
             put_literal(sql, charset, &condition.message);
         } else {
             return None;
@@ -142,7 +144,7 @@ impl Answers {
         Some(())
     }
 
-    const fn known(&self) -> Option<(&Vec<Condition>, &str)> {
+    fn known(&self) -> Option<(&Vec<Condition>, &str)> {
         match &self.conditions {
             Conditions::Known { list, charset } => Some((list, charset)),
             Conditions::Lost => None,

@@ -133,6 +133,7 @@ fn parse_verb(word: &'static str) -> Result<Verb, &'static str> {
         "select" => Verb::Select,
         "show" => Verb::Show,
         "dml" => Verb::Dml,
+        "do" => Verb::Do,
         "ddl" => Verb::Ddl,
         "set" => Verb::Set,
         "use" => Verb::Use,

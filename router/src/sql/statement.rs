@@ -27,8 +27,10 @@ pub enum Verb {
     Select,
     /// SHOW, DESCRIBE, EXPLAIN, HELP
     Show,
-    /// INSERT, UPDATE, DELETE, REPLACE, LOAD, CALL, DO …
+    /// INSERT, UPDATE, DELETE, REPLACE, LOAD, CALL …
     Dml,
+    /// DO, which writes only by functions, and need not open a table.
+    Do,
     /// CREATE, ALTER, DROP, TRUNCATE, RENAME, GRANT …
     Ddl,
     /// SET
@@ -60,7 +62,7 @@ pub enum Verb {
 bitflags! {
     /// What a statement may leave behind or touch, beyond data.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
-    pub struct Effects: u32 {
+    pub struct Effects: u64 {
         /// May set user variables.
         const USER_VARIABLES = 1;
         /// CREATE TEMPORARY TABLE.
@@ -83,7 +85,7 @@ bitflags! {
         const FOUND_ROWS = 1 << 9;
         /// PREPARE … FROM; EXECUTE.
         const TEXT_PREPARED = 1 << 10;
-        /// State that trackers do not tell (SET ROLE, SET RESOURCE GROUP, sql_log_bin, gtid_next …).
+        /// State that trackers do not tell (SET RESOURCE GROUP, sql_log_bin, gtid_next …).
         const OPAQUE_STATE = 1 << 11;
         /// SET of session variables (trackers tell which).
         const SETS_VARIABLES = 1 << 12;
@@ -127,6 +129,8 @@ bitflags! {
         const PASSING_VALUES = 1 << 30;
         /// LAST_INSERT_ID(expr).
         const SETS_INSERT_ID = 1 << 31;
+        /// SET ROLE.
+        const SETS_ROLE = 1 << 32;
     }
 }
 
@@ -174,6 +178,8 @@ pub struct Statement {
     pub hint: Option<Hint>,
     /// OFFSET, UNION and their like: FOUND_ROWS() behind it may not be the number of rows that it returned.
     pub returns_part: bool,
+    /// UPDATE: on MySQL FOUND_ROWS() behind it is what it has matched.
+    pub counts_matched: bool,
     /// The reason, for people.
     pub why: Why,
 }
@@ -220,6 +226,7 @@ impl Statement {
             effects: Effects::UNKNOWN_ROUTINE,
             hint: None,
             returns_part: false,
+            counts_matched: false,
             why: Why(why),
         }
     }

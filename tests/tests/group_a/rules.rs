@@ -63,6 +63,7 @@ pub fn fault(sql: &[u8], verdict: &Statement, left: &Changes, reply: &Reply) -> 
             // LAST_INSERT_ID() is asked at the primary.
             "insert id" => verdict.access == Access::Primary,
             "schema" => verdict.effects.contains(Effects::CHANGES_SCHEMA),
+            "role" => verdict.effects.intersects(Effects::SETS_ROLE | Effects::OPAQUE_STATE | Effects::UNKNOWN_ROUTINE),
             "variable" => {
                 verdict.effects.intersects(Effects::OPAQUE_STATE | Effects::ONE_SHOT | Effects::UNKNOWN_ROUTINE)
                     || (verdict.effects.contains(Effects::SETS_VARIABLES)

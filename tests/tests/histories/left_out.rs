@@ -19,6 +19,8 @@ const ITEMS: &[(&str, &str)] = &[
     ("character-set", "character set"),
     ("variables", "variables"),
     ("multi-statements", "option"),
+    ("user-variables", "user variable"),
+    ("role", "role"),
     ("last-insert-id", "insert id"),
     ("statements", "statement"),
     ("statement-context", "context"),
@@ -27,6 +29,8 @@ const ITEMS: &[(&str, &str)] = &[
     // What is taken back.
     ("names-back", "names"),
     ("variables-back", "variables"),
+    ("user-variables-back", "user variable"),
+    ("role-back", "role"),
     ("multi-statements-back", "option"),
     // What keeps a connection.
     ("transaction", "transaction"),
@@ -39,7 +43,7 @@ const ITEMS: &[(&str, &str)] = &[
     // The pin alone is not missed: the status flags say of an XA transaction what they say of any other.
     ("pin-xa,transaction", "xa"),
     ("pin-text-prepared", "text statement"),
-    ("pin-opaque-state", "role"),
+    ("pin-opaque-state", "binary log"),
     ("pin-unknown-code", "call"),
     ("pin-one-shot", "one-shot"),
     ("pin-cursor", "cursor"),

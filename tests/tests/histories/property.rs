@@ -59,25 +59,19 @@ fn check(flavour: Flavour, histories: u64) {
         all.histories += tally.histories;
         all.taken += tally.taken;
         all.kept += tally.kept;
+        all.refused += tally.refused;
     }
     tell(&format!(
-        "{} histories on {} from seed {base} in {:.1} s: the connection was taken {} times, and kept {} times",
+        "{} histories on {} from seed {base} in {:.1} s: the connection was taken {} times, and kept {} times; {} \
+         questions came too late",
         all.histories,
         flavour.name(),
         started.elapsed().as_secs_f64(),
         all.taken,
-        all.kept
+        all.kept,
+        all.refused
     ));
     let failures = failures.into_inner().expect("not poisoned");
-    // Known and open, about one history in 10,000: conditions behind commands that keep them (COM_SET_OPTION; on MariaDB
-    // statements that open no table), after a hand-over.
-    let is_known = |failure: &String| {
-        failure
-            .lines()
-            .any(|line| ["show warnings: ", "select @@warning_count: "].iter().any(|known| line.starts_with(known)))
-    };
-    let (known, failures): (Vec<_>, Vec<_>) = failures.into_iter().partition(is_known);
-    assert!(known.len() <= 3, "{} about conditions:\n{}", known.len(), known.join("\n\n"));
     assert!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n\n"));
     assert!(all.taken * 4 > all.histories, "taken too rarely");
 }

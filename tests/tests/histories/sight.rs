@@ -43,7 +43,13 @@ fn question(user: &str, flavour: Flavour) -> String {
         format!("select {what} from {thread} straight_join performance_schema.{table} on {owner} = thread.id {filter}")
     };
     let mut parts = vec![
-        of("'user variable', variable_name, hex(variable_value)", "user_variables_by_thread f", "f.thread_id", ""),
+        // One that was never set is NULL as well.
+        of(
+            "'user variable', variable_name, hex(variable_value)",
+            "user_variables_by_thread f",
+            "f.thread_id",
+            "where variable_value is not null",
+        ),
         of(
             "'lock', concat_ws('.', object_type, object_schema, object_name), group_concat(lock_type, ' ', lock_duration order by 1)",
             "metadata_locks",
@@ -93,11 +99,10 @@ pub fn look_at_oneself(actor: &mut Actor, steps: &[String], own: &str) -> Vec<(S
     let mut probes: Vec<String> = Vec::new();
     let mut add = |probe: &str| probes.push(probe.to_owned());
     let did = |what: &str| steps.iter().any(|step| step.contains(what));
-    if !did("!reset_connection") {
-        // MySQL's COM_RESET_CONNECTION leaves the role; the session's next connection has the login's.
-        add("select current_role() like '%_role%'");
-    }
-    add("select database(), @a, @b, @c, @d, last_insert_id(), charset('x'), collation('x')");
+    add("select current_role() like '%_role%'");
+    add(
+        "select database(), @a, @b, @c, @d, collation(@a), collation(@b), last_insert_id(), charset('x'), collation('x')",
+    );
     if did("cursor") {
         add("!fetch 0");
     }

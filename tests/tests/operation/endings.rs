@@ -140,6 +140,8 @@ fn h4_a_kill_under_way_meets_no_command_of_the_proxys_own() {
     lock.run("begin");
     lock.run("insert into kill_reset.t values (1)");
     let (mut victim, mut killer) = (proxy.login(&options), proxy.login(&options));
+    // It keeps its connection, so that COM_RESET_CONNECTION goes there.
+    victim.run("select get_lock('kill_reset', 0)");
     let id = victim.greeting.as_ref().expect("a greeting").connection_id;
     victim.send_query("select * from t where a = 1 for update");
     wait_until("it runs", || running("kill_reset") == "1");

@@ -1,7 +1,14 @@
 //! Many client sessions with short transactions over few server connections, beside as many with one each.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use rolecall_protocol::Capabilities;
+use rolecall_protocol::packet::{HEADER_LENGTH, SequenceId, put_packet};
+use rolecall_protocol::statement::put_query;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use rolecall_tests::raw::{Client, LoginOptions};
 use rolecall_tests::{Flavour, Proxy, ProxyOptions, Server, ServerOptions, short_or_full, tell};
@@ -10,8 +17,6 @@ use crate::pool::{connections, metric};
 
 /// Server connections that the shared mode may have.
 const CONNECTIONS: usize = 50;
-/// Transactions that may be open at a time: enough that some wait.
-const THREADS: usize = 80;
 const ROUNDS: usize = 3;
 
 fn proxy(server: &Server, pool: &str, mode: &str) -> Proxy {
@@ -20,10 +25,10 @@ fn proxy(server: &Server, pool: &str, mode: &str) -> Proxy {
     Proxy::start([server], &ProxyOptions { configuration, listener, ..ProxyOptions::default() })
 }
 
-/// A crowd's sessions, in as many groups as there are threads.
+/// A crowd's sessions.
 struct Crowd {
     proxy: Proxy,
-    groups: Vec<Vec<Client>>,
+    clients: Vec<Client>,
     per_session: u64,
 }
 
@@ -54,37 +59,94 @@ impl Crowd {
         let mut clients = open(count - warm.len());
         let per_session = proxy.memory().now.saturating_sub(before) / clients.len() as u64;
         clients.extend(warm);
-        let mut groups: Vec<Vec<Client>> = (0..THREADS).map(|_| Vec::new()).collect();
-        clients.into_iter().enumerate().for_each(|(at, client)| groups[at % THREADS].push(client));
-        Self { proxy, groups, per_session }
+        Self { proxy, clients, per_session }
     }
 
-    /// Short transactions of all sessions, in turns; how many a second.
+    /// Short transactions of all sessions at once, each as fast as it gets its answers; how many a second.
     fn run(&mut self, spell: Duration) -> f64 {
-        let (over, done) = (AtomicBool::new(false), AtomicU64::new(0));
+        let (over, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let started = Instant::now();
-        std::thread::scope(|scope| {
-            for (number, group) in self.groups.iter_mut().enumerate() {
-                let (over, done) = (&over, &done);
-                scope.spawn(move || {
-                    for at in (0..group.len()).cycle() {
-                        if over.load(Ordering::Relaxed) {
-                            return;
+        runtime.block_on(async {
+            let sessions: Vec<_> = self
+                .clients
+                .iter()
+                .enumerate()
+                .map(|(number, client)| {
+                    let transaction = Transaction::new(client, number);
+                    let (over, done) = (Arc::clone(&over), Arc::clone(&done));
+                    tokio::spawn(async move {
+                        let mut transaction = transaction;
+                        while !over.load(Ordering::Relaxed) {
+                            transaction.run().await;
+                            done.fetch_add(1, Ordering::Relaxed);
                         }
-                        let client = &mut group[at];
-                        client.run("begin");
-                        client.run(&format!("select a from t where id = {number}"));
-                        client.run(&format!("update t set a = a + 1 where id = {number}"));
-                        client.run("commit");
-                        client.transcript.clear();
-                        done.fetch_add(1, Ordering::Relaxed);
-                    }
-                });
-            }
-            std::thread::sleep(spell);
+                    })
+                })
+                .collect();
+            tokio::time::sleep(spell).await;
             over.store(true, Ordering::Relaxed);
+            for session in sessions {
+                session.await.expect("every transaction succeeds");
+            }
         });
         done.load(Ordering::Relaxed) as f64 / started.elapsed().as_secs_f64()
+    }
+}
+
+/// One session's transactions, on its own row.
+struct Transaction {
+    stream: TcpStream,
+    /// Statements as packets, and how many packets answer each.
+    statements: [(Vec<u8>, usize); 4],
+    inbox: Vec<u8>,
+}
+
+impl Transaction {
+    fn new(client: &Client, number: usize) -> Self {
+        let socket = client.stream.socket().try_clone().expect("another handle");
+        socket.set_nonblocking(true).expect("non-blocking");
+        let rows = if client.capabilities.contains(Capabilities::DEPRECATE_EOF) { 4 } else { 5 };
+        let statements = [
+            ("begin".to_owned(), 1),
+            (format!("select a from t where id = {number}"), rows),
+            (format!("update t set a = a + 1 where id = {number}"), 1),
+            ("commit".to_owned(), 1),
+        ];
+        let statements = statements.map(|(sql, packets)| {
+            let mut payload = Vec::new();
+            put_query(&mut payload, sql.as_bytes(), client.capabilities);
+            let mut packet = Vec::new();
+            put_packet(&mut packet, &mut SequenceId(0), &payload);
+            (packet, packets)
+        });
+        Self { stream: TcpStream::from_std(socket).expect("a socket"), statements, inbox: Vec::new() }
+    }
+
+    async fn run(&mut self) {
+        for (packet, packets) in &self.statements {
+            self.stream.write_all(packet).await.expect("written");
+            for at in 0..*packets {
+                let first = read_packet(&mut self.stream, &mut self.inbox).await;
+                assert_ne!(first, 0xFF, "packet {at} of {packet:?} is an error");
+            }
+            assert!(self.inbox.is_empty(), "no more than that");
+        }
+    }
+}
+
+/// The first byte of the next packet, which is taken out.
+async fn read_packet(stream: &mut TcpStream, inbox: &mut Vec<u8>) -> u8 {
+    loop {
+        if let Some([a, b, c, _]) = inbox.first_chunk() {
+            let end = HEADER_LENGTH + u32::from_le_bytes([*a, *b, *c, 0]) as usize;
+            if inbox.len() >= end {
+                let first = inbox[HEADER_LENGTH];
+                inbox.drain(..end);
+                return first;
+            }
+        }
+        assert!(stream.read_buf(inbox).await.expect("an answer") > 0, "the proxy hung up");
     }
 }
 
@@ -96,7 +158,7 @@ fn a_crowd_shares_few_connections() {
     let server = Server::start(Flavour::Mysql, &ServerOptions { more, ..ServerOptions::default() });
     server.run("create schema crowd");
     server.run("create table crowd.t (id int primary key, a int)");
-    let rows: Vec<_> = (0..THREADS).map(|id| format!("({id}, 0)")).collect();
+    let rows: Vec<_> = (0..count).map(|id| format!("({id}, 0)")).collect();
     server.run(&format!("insert into crowd.t values {}", rows.join(", ")));
     let [apart, shared] = ["apart", "shared"].map(|name| {
         server.run(&format!("create user {name} {}", server.flavour().identified("pw")));
@@ -133,10 +195,11 @@ fn a_crowd_shares_few_connections() {
     ));
     // And those on which logins are proven, which is once a minute.
     assert!(most <= CONNECTIONS + 4, "{most} server connections");
-    assert!(waits > 0, "{THREADS} at a time over {CONNECTIONS}");
+    assert!(waits > 0, "{count} sessions over {CONNECTIONS}");
     assert_eq!(metric(&shared.proxy, "rolecall_pool_wait_timeouts_total"), 0);
-    // The aim is that of `session` mode; seen: 0.75 of it, by a build without optimisation.
-    assert!(shared_median >= 0.5 * apart_median, "{figures:?}");
+    // A release build reaches 1.7 times as many with 5,000 sessions; one without optimisation, 0.6 of them with 1,000.
+    let least = short_or_full(0.5, 1.0);
+    assert!(shared_median >= least * apart_median, "{figures:?}");
     shared.proxy.expect_no_panic();
     apart.proxy.expect_no_panic();
 }

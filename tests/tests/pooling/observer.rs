@@ -97,7 +97,8 @@ pub fn held_at_server(pool: &Pool, connection: u64) -> Vec<String> {
     let of_thread = format!("join performance_schema.threads using (thread_id) where processlist_id = {connection}");
     let mut questions = vec![
         format!("select count(*) from information_schema.innodb_trx where trx_mysql_thread_id = {connection}"),
-        format!("select count(*) from performance_schema.user_variables_by_thread {of_thread}"),
+        // One that was never set is NULL as well.
+        format!("select count(variable_value) from performance_schema.user_variables_by_thread {of_thread}"),
     ];
     if !pool.stage.flavour().is_mariadb() {
         questions.push(format!(

@@ -71,7 +71,7 @@ on_every_server! {
         let reply = session.client.query("insert into t values (5, 5)");
         assert_eq!(reply.code(), NO_SERVER, "{:?}", reply.error());
         // A variable would tie the session, and its writes, to a replica.
-        assert_eq!(session.client.query("set @a = @@hostname").code(), NO_SERVER);
+        assert_eq!(session.client.query("do @a := @@hostname").code(), NO_SERVER);
         assert!(session.is_free());
     }
 }

@@ -35,6 +35,7 @@ fn variables_whose_way_to_the_primary_was_refused_come_later() {
     assert_eq!(session.client.query("insert into t values (9, @n)").code(), RESOURCES_EXCEEDED);
     limit(&stage, "refused_variables", 100_000);
     session.client.run("insert into t values (9, @n)");
+    stage.set.wait_until_replicated();
     assert_eq!(session.client.run("select concat(a, @n) from t where id = 9").value(), "22");
 }
 

@@ -119,6 +119,10 @@ fn prepare(ground: &Ground) {
     if !prepared.contains(&ground.proxy.pid()) {
         account(&ground.server, OTHER, OTHER_PASSWORD);
         ground.proxy.login(&other()).run("select 1");
+        // A server counts a statement after it has answered it.
+        while StatementCounts::read(&ground.server, OTHER).of("sql/select") == 0 {
+            std::thread::yield_now();
+        }
         prepared.push(ground.proxy.pid());
     }
 }

@@ -1,6 +1,6 @@
 //! C7: collations whose ids a handshake has no room for.
 
-use rolecall_tests::raw::LoginOptions;
+use rolecall_tests::raw::{Client, LoginOptions};
 use rolecall_tests::{Trial, on_every_server};
 
 on_every_server! {
@@ -22,4 +22,35 @@ on_every_server! {
             run.run("select @@character_set_client, @@character_set_results, @@collation_connection");
         });
     }
+
+    /// C7, E12: COM_RESET_CONNECTION goes to MySQL's global character sets, and to MariaDB's of the login.
+    fn e12_character_sets_behind_a_reset(stage) {
+        // latin1_swedish_ci, utf8mb3_general_ci, utf8mb4_bin, latin1_german2_ci, utf8mb4_0900_ai_ci. Behind a login with an id that
+        // MariaDB does not know, like the last, its reset goes to what an earlier login on that thread had.
+        let ids: &[u16] = if stage.flavour().is_mariadb() { &[8, 33, 46, 31] } else { &[8, 33, 46, 31, 255] };
+        Trial::new(stage, "e12names").setup(&["create table t (a varchar(9)) charset utf8mb4", "insert into t values ('ä')"]).run(|run| {
+            for collation in ids {
+                for written in ["", "set @a = 1, autocommit = 0", "set names latin1 collate latin1_bin"] {
+                    let mut client = run.another_with(|options| options.collation = *collation);
+                    let mut seen = vec![names(&mut client)];
+                    if !written.is_empty() {
+                        client.run(written);
+                    }
+                    for _ in 0..2 {
+                        client.reset_connection().expect_ok("reset");
+                        seen.push(names(&mut client));
+                        seen.push(format!("{:?}", client.run("select a, hex(a) from t").rows()));
+                    }
+                    client.quit();
+                    run.note(format!("{collation} {written}: {seen:?}"));
+                }
+            }
+        });
+    }
+}
+
+fn names(client: &mut Client) -> String {
+    let question =
+        "select @@character_set_client, @@character_set_connection, @@character_set_results, @@collation_connection";
+    format!("{:?}", client.run(question).rows())
 }

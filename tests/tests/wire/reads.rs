@@ -137,7 +137,7 @@ on_every_server! {
     fn a9_statements_about_one_server(stage) {
         Trial::new(stage, "a9_show").setup(&["create table t (a int)"]).mask_rows().run(|run| {
             for sql in [
-                "desc t", "show create table t", "show binary logs", "show master status", "show binary log status", "show replica status", "show slave status", "show processlist", "show full processlist", "show status like 'Uptime'",
+                "desc t", "show create table t", "show binary logs", "show master status", "show binary log status", "show replica status", "show slave status", "show status like 'Uptime'",
                 "show global status like 'Threads%'", "show engine innodb status", "show engines", "show plugins", "show events", "show triggers", "show table status", "show collation like 'utf8mb4_bin'",
                 "show character set like 'utf8%'", "show databases", "show privileges", "show warnings", "show replicas", "show profiles",
             ] {
@@ -149,11 +149,22 @@ on_every_server! {
     fn a21_schemas_about_the_server(stage) {
         Trial::new(stage, "a21").setup(&["create table t (a int)"]).mask_rows().run(|run| {
             for sql in [
-                "select count(*) from information_schema.tables where table_schema = 'a21'", "select * from information_schema.processlist", "select table_name from information_schema.columns where table_schema = 'a21'",
+                "select count(*) from information_schema.tables where table_schema = 'a21'", "select * from information_schema.processlist where id = connection_id()", "select table_name from information_schema.columns where table_schema = 'a21'",
                 "select * from performance_schema.global_variables limit 1", "select * from performance_schema.session_status limit 1", "select * from sys.version", "select user from mysql.user", "select * from performance_schema.threads limit 1",
                 "select t.a, p.id from t, information_schema.processlist p", "begin", "select count(*) from information_schema.innodb_trx", "rollback",
             ] {
                 run.query(sql);
+            }
+        });
+    }
+
+    /// How many rows there are depends on which connections of the account are idle.
+    fn a9_process_lists_are_a_servers_own(stage) {
+        Trial::new(stage, "a9_processes").run_proxied(|run| {
+            for sql in ["show processlist", "show full processlist", "select * from information_schema.processlist"] {
+                let rows = run.run(sql).rows();
+                assert!(!rows.is_empty(), "{sql}");
+                assert!(rows.iter().all(|row| row[1].as_deref() == Some("a9_processes")), "{sql}: {rows:?}");
             }
         });
     }

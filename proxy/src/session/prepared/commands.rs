@@ -73,9 +73,7 @@ impl Session {
         taken: usize,
     ) -> Result<(), CloseReason> {
         match self.execute_job(command, &buffer.filled()[HEADER_LENGTH..taken], true) {
-            Ok(job) if self.asks_too_late(&job.statement) || self.executes_anothers_count(&job) => {
-                self.send_error(&too_late()).await
-            }
+            Ok(job) if self.executes_too_late(&job) => self.send_error(&too_late()).await,
             Ok(job) => self.run(buffer, taken, job).await,
             Err(err) => self.send_error(&err).await,
         }

@@ -10,7 +10,7 @@ use super::malformed;
 use crate::backend::Connection;
 use crate::buffer::Buffer;
 use crate::session::dispatch::Job;
-use crate::session::links::{Hold, LinkError};
+use crate::session::links::LinkError;
 use crate::session::{CloseReason, Session};
 
 impl Session {
@@ -40,11 +40,7 @@ impl Session {
         let mut job = Job::new(Command::StmtSendLongData, ReplyKind::Nothing, prepared.statement.tied());
         job.statement_id = id;
         job.at = prepared.long_data.or(if prepared.sql().is_none() { prepared.last } else { None });
-        let Ok(target) = self.target_of(&job, &mut Hold::default(), buffer).await? else {
-            self.lose_long_data(id);
-            return Ok(None);
-        };
-        let link = match self.take_link_in_line(target, buffer).await {
+        let link = match self.take_link_in_line(&job, buffer).await {
             Ok(mut link) => match self.outgoing(&mut link, buffer, taken, &job).await {
                 Ok(_) => Ok(link),
                 Err(error) => {
@@ -56,10 +52,15 @@ impl Session {
             },
             Err(error) => Err(error),
         };
-        let Ok(mut link) = link else {
-            self.lose_long_data(id);
-            return Ok(None);
+        let mut link = match link {
+            Ok(link) => link,
+            Err(LinkError::Ended(reason)) => return Err(reason),
+            Err(_) => {
+                self.lose_long_data(id);
+                return Ok(None);
+            }
         };
+        let target = link.server.id;
         link.transport.new_exchange();
         if let Some(prepared) = self.prepared.by_id.get_mut(&id) {
             prepared.long_data = Some(target);

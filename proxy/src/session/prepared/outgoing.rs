@@ -36,7 +36,8 @@ impl Session {
         if job.statement_id == 0 || job.command == Command::StmtPrepare {
             return Ok(None);
         }
-        if self.state.expects_state_change() && self.sharing.is_on && job.statement.verb == Verb::Dml {
+        if self.state.expects_state_change() && self.sharing.is_on && matches!(job.statement.verb, Verb::Dml | Verb::Do)
+        {
             // What the next OK reports must be told from the preparation: triggers may set user variables.
             let handle = Arc::clone(&self.handle);
             let pinged = handle.unless_summoned(Box::pin(link.ping())).await;

@@ -1,7 +1,8 @@
 //! Questions about the statement before, where the answers are known: the same text with the answers in their places.
 
+use super::diagnostics::{Diagnostics, read_diagnostics};
 use super::reader::Reader;
-use crate::sql::answers::{Answers, put_number};
+use crate::sql::answers::{Answers, put_cast, put_number};
 use crate::sql::keyword::Keyword as K;
 use crate::sql::token::{Kind, Token};
 use crate::sql::{Lexing, variable};
@@ -18,8 +19,10 @@ pub struct Answered {
 /// What a question leaves of what can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QuestionForm {
-    /// SHOW WARNINGS, SHOW ERRORS, GET DIAGNOSTICS: everything but ROW_COUNT().
+    /// SHOW WARNINGS, SHOW ERRORS: everything but ROW_COUNT().
     ShowConditions,
+    /// GET DIAGNOSTICS: everything.
+    GetDiagnostics,
     /// SHOW COUNT(*) …: the conditions.
     ShowCount,
     /// A SELECT without FROM: on MariaDB the conditions.
@@ -73,42 +76,27 @@ fn show(reader: &mut Reader<'_>, answers: &Answers) -> Option<Answered> {
 
 /// GET DIAGNOSTICS into user variables becomes a SET of these.
 fn diagnostics(reader: &mut Reader<'_>, answers: &Answers) -> Option<Answered> {
-    reader.next();
-    reader.take(K::Current);
-    if !reader.take(K::Diagnostics) {
-        return None;
-    }
-    let is_condition = reader.peek().text.eq_ignore_ascii_case(b"CONDITION");
-    let condition = if is_condition {
-        reader.next();
-        number(reader)?.checked_sub(1)
-    } else {
-        None
+    let Diagnostics { condition, items } = read_diagnostics(reader)?;
+    let condition = match condition {
+        Some(token) => Some(as_number(token)?.checked_sub(1)?),
+        None => None,
     };
     let mut sql = Vec::new();
-    loop {
-        let variable = reader.next();
-        let assigns = variable.kind == Kind::UserVariable && reader.take_punctuation(b'=');
-        let item = reader.next();
-        if !assigns || !matches!(item.kind, Kind::Word(_)) {
-            return None;
-        }
+    for (variable, item) in items {
         sql.extend_from_slice(if sql.is_empty() { b"SET " } else { b"," });
         sql.extend_from_slice(variable.text);
         sql.push(b'=');
-        if is_condition {
-            answers.put_condition_item(&mut sql, condition?, item.text)?;
+        if let Some(condition) = condition {
+            answers.put_condition_item(&mut sql, condition, item.text)?;
         } else if item.text.eq_ignore_ascii_case(b"NUMBER") {
-            sql.extend(answers.warning_count()?.to_string().into_bytes());
+            put_cast(&mut sql, answers.warning_count()?, "UNSIGNED");
         } else if item.text.eq_ignore_ascii_case(b"ROW_COUNT") {
             sql.extend(answers.row_count?.to_string().into_bytes());
         } else {
             return None;
         }
-        if !reader.take_punctuation(b',') {
-            return Some(Answered { sql, form: QuestionForm::ShowConditions });
-        }
     }
+    Some(Answered { sql, form: QuestionForm::GetDiagnostics })
 }
 
 fn is_errors(reader: &mut Reader<'_>) -> Option<bool> {
@@ -116,7 +104,10 @@ fn is_errors(reader: &mut Reader<'_>) -> Option<bool> {
 }
 
 fn number(reader: &mut Reader<'_>) -> Option<usize> {
-    let token = reader.next();
+    as_number(reader.next())
+}
+
+fn as_number(token: Token<'_>) -> Option<usize> {
     if token.kind != Kind::Number {
         return None;
     }
@@ -343,10 +334,10 @@ mod tests {
                 "select a from t where a > COALESCE(-1,9223372036854775807) order by 1, COALESCE(7,9223372036854775807)",
             ),
             ("select row_count() /* why */", "select COALESCE(-1,9223372036854775807) AS `row_count()` /* why */"),
-            ("get diagnostics @n = number, @`r` = row_count", "SET @n=2,@`r`=-1"),
+            ("get diagnostics @n = number, @`r` = row_count", "SET @n=CAST(2 AS UNSIGNED),@`r`=-1"),
             (
                 "GET CURRENT DIAGNOSTICS CONDITION 1 @e = MYSQL_ERRNO, @m = MESSAGE_TEXT;",
-                "SET @e=1292,@m=_latin1 x'69742773'",
+                "SET @e=CAST(1292 AS UNSIGNED),@m=_latin1 x'69742773'",
             ),
             ("show count(*) errors", "SELECT COALESCE(1,9223372036854775807) AS `@@session.error_count`"),
         ] {

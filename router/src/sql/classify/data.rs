@@ -14,10 +14,11 @@ pub(super) fn data(reader: &mut Reader<'_>) -> Verb {
         K::Insert | K::Replace => target(reader),
         K::Load => load(reader),
         K::Call => call(reader),
+        K::Update => reader.verdict.counts_matched = true,
         _ => {}
     }
     reader.rest();
-    Verb::Dml
+    if verb == K::Do { Verb::Do } else { Verb::Dml }
 }
 
 /// The table of INSERT and REPLACE, whose columns follow in parentheses without making it a function.

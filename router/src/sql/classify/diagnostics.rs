@@ -1,24 +1,19 @@
-//! GET DIAGNOSTICS: which user variables it sets, and to what kind of value.
+//! GET DIAGNOSTICS: which user variables it sets, and to what.
 
 use super::reader::Reader;
-use crate::sql::Lexing;
 use crate::sql::keyword::Keyword as K;
-use crate::sql::token::Kind;
+use crate::sql::token::{Kind, Token};
 
-/// One `@variable = ITEM`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DiagnosticsItem {
-    /// The variable as it is written, with its `@` and quotes.
-    pub variable: Box<[u8]>,
-    /// Whether the item is a number; all others are texts.
-    pub is_number: bool,
+/// One GET DIAGNOSTICS into user variables.
+pub(super) struct Diagnostics<'a> {
+    /// The number behind CONDITION, or the variable that holds it.
+    pub condition: Option<Token<'a>>,
+    /// Variables and the names of what they are set to.
+    pub items: Vec<(Token<'a>, Token<'a>)>,
 }
 
-/// What a text sets that is one GET DIAGNOSTICS into user variables; None for anything else.
-#[must_use]
-pub fn diagnostics_items(sql: &[u8], lexing: &Lexing) -> Option<Vec<DiagnosticsItem>> {
-    const NUMBERS: [&[u8]; 3] = [b"NUMBER", b"ROW_COUNT", b"MYSQL_ERRNO"];
-    let mut reader = Reader::new(sql, lexing, None);
+/// Reads it from its GET on; None for anything else.
+pub(super) fn read_diagnostics<'a>(reader: &mut Reader<'a>) -> Option<Diagnostics<'a>> {
     if !reader.take(K::Get) {
         return None;
     }
@@ -26,9 +21,11 @@ pub fn diagnostics_items(sql: &[u8], lexing: &Lexing) -> Option<Vec<DiagnosticsI
     if !reader.take(K::Diagnostics) {
         return None;
     }
+    let mut condition = None;
     if reader.peek().text.eq_ignore_ascii_case(b"CONDITION") {
         reader.next();
-        if !matches!(reader.next().kind, Kind::Number | Kind::UserVariable) {
+        condition = Some(reader.next());
+        if !matches!(condition?.kind, Kind::Number | Kind::UserVariable) {
             return None;
         }
     }
@@ -40,12 +37,9 @@ pub fn diagnostics_items(sql: &[u8], lexing: &Lexing) -> Option<Vec<DiagnosticsI
         if !assigns || !matches!(item.kind, Kind::Word(_)) {
             return None;
         }
-        let is_number = NUMBERS.iter().any(|name| item.text.eq_ignore_ascii_case(name));
-        items.push(DiagnosticsItem { variable: variable.text.into(), is_number });
+        items.push((variable, item));
         if !reader.take_punctuation(b',') {
-            break;
+            return Some(Diagnostics { condition, items });
         }
     }
-    while reader.take_punctuation(b';') {}
-    (reader.peek().kind == Kind::End && reader.findings().doubt.is_none()).then_some(items)
 }

@@ -4,6 +4,7 @@
 
 mod administration;
 mod answered;
+mod assigned;
 mod body;
 mod connection_id;
 mod data;
@@ -19,8 +20,8 @@ mod transaction;
 mod verdict;
 
 pub use answered::{Answered, QuestionForm, answered};
+pub use assigned::{user_variable_name, user_variables};
 pub use connection_id::bare_connection_id;
-pub use diagnostics::{DiagnosticsItem, diagnostics_items};
 pub use held::{HeldChange, TableName, held_change, is_alter_or_rename};
 pub use kill::{Kill, KillTarget, kill};
 pub use own_variable::{OwnVariableUse, own_variable};
@@ -159,6 +160,7 @@ fn finish(reader: &Reader<'_>, verb: Verb, lexing: &Lexing) -> Statement {
         effects: verdict.effects,
         hint: findings.hint,
         returns_part: verdict.returns_part,
+        counts_matched: verdict.counts_matched,
         why: Why(verdict.why),
     }
 }

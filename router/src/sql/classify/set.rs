@@ -34,11 +34,11 @@ pub(super) fn set(reader: &mut Reader<'_>) -> Verb {
             reader.skip();
             return Verb::Set;
         }
-        K::Role | K::Resource => {
+        keyword @ (K::Role | K::Resource) => {
             let mut ahead = reader.clone();
             ahead.next();
             if !matches!(ahead.peek().kind, Kind::Punctuation(b'=' | b':')) {
-                reader.verdict.effects |= Effects::OPAQUE_STATE;
+                reader.verdict.effects |= if keyword == K::Role { Effects::SETS_ROLE } else { Effects::OPAQUE_STATE };
                 reader.skip();
                 return Verb::Set;
             }

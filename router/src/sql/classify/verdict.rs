@@ -9,6 +9,7 @@ pub(super) struct Verdict {
     pub effects: Effects,
     pub why: &'static str,
     pub returns_part: bool,
+    pub counts_matched: bool,
 }
 
 impl Verdict {
@@ -18,6 +19,7 @@ impl Verdict {
             effects: Effects::empty(),
             why: "reads what every server has",
             returns_part: false,
+            counts_matched: false,
         }
     }
 
@@ -42,6 +44,7 @@ impl Verdict {
     pub(super) fn merge(&mut self, other: &Self) {
         self.effects |= other.effects;
         self.returns_part |= other.returns_part;
+        self.counts_matched |= other.counts_matched;
         self.raise(other.access, other.why);
     }
 }

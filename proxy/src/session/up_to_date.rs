@@ -1,0 +1,175 @@
+//! Connections made for a session, and brought up to date with it.
+
+use std::sync::Arc;
+
+use rolecall_protocol::error_code::ErrorCode;
+use rolecall_protocol::response::ErrPacket;
+use rolecall_router::refusal::unknown_variable;
+use rolecall_router::session::{Prefix, diff, other_name, set_insert_id, tracker_setup};
+use rolecall_router::topology::ServerId;
+
+use super::Session;
+use super::links::LinkError;
+use crate::backend::{ConnectError, Connection, Identity, QueryError};
+use crate::metrics::{ConnectOutcome, Destroyed};
+use crate::pool::Permit;
+use crate::registry::Link;
+use crate::topology::ServerError;
+
+impl Session {
+    pub(super) async fn open_link(
+        &mut self,
+        target: ServerId,
+        permit: Option<Permit>,
+    ) -> Result<Box<Connection>, LinkError> {
+        let server = self.worker.shared.topology.load().server(target).cloned();
+        let Some(server) = server else {
+            return Err(LinkError::Unreachable("the server is no longer part of the topology".into()));
+        };
+        let mut identity = Identity { schema: self.state.schema().to_vec(), ..self.identity.clone() };
+        let mut connected = self.worker.shared.connector.connect(&server, &identity).await;
+        if let Err(ConnectError::Refused(err)) = &connected
+            && is_about_schema(err)
+        {
+            // A session whose schema is gone goes on at a server (trap C12): only what needs the schema fails.
+            identity.schema.clear();
+            connected = self.worker.shared.connector.connect(&server, &identity).await;
+        }
+        match connected {
+            Ok(connection) => {
+                self.worker.metrics.backend_connects.increment(ConnectOutcome::Connected);
+                Ok(Box::new(Connection { permit, ..connection }))
+            }
+            Err(ConnectError::Refused(err) | ConnectError::TurnedAway(err)) => {
+                self.worker.metrics.backend_connects.increment(ConnectOutcome::Refused);
+                if err.code == ErrorCode::ACCESS_DENIED.code {
+                    self.worker.shared.accounts.disprove(&identity.user, &identity.credential);
+                }
+                Err(LinkError::Refused(err))
+            }
+            Err(error) => {
+                self.worker.metrics.backend_connects.increment((&error).into());
+                self.worker.shared.topology.report(target, ServerError::Unreachable);
+                tracing::debug!(server = %server.name, %error, "no connection for a statement");
+                Err(LinkError::Unreachable(format!("server {}: {error}", server.name)))
+            }
+        }
+    }
+
+    /// Sets trackers on a fresh connection and applies the difference between what it believes and the session. Where
+    /// that is refused, the connection stays with whatever it holds.
+    pub(super) async fn bring_up_to_date(&mut self, mut link: Box<Connection>) -> Result<Box<Connection>, LinkError> {
+        let is_new = !link.is_tracked || link.is_used;
+        if std::mem::take(&mut link.is_used) {
+            let is_there = link.is_there(&self.worker.shared.clock).await;
+            if !is_there || !self.restore(&mut link).await {
+                let (server, permit) = (link.server.id, link.permit.take());
+                if is_there {
+                    self.worker.metrics.destroyed.increment(Destroyed::NotRestored);
+                    link.transport.close().await;
+                } else {
+                    self.worker.metrics.destroyed.increment(Destroyed::Broken);
+                    self.sharing.pool.drop_quiet(server, link.quiet_since);
+                }
+                link = self.open_link(server, permit).await?;
+            }
+        }
+        let updated = match self.sharing.is_on && self.state.was_reset() {
+            true => self.learn_reset_names(&mut link).await,
+            false => Ok(()),
+        };
+        let mut updated = match updated {
+            Ok(()) => self.update(&mut link).await,
+            Err(error) => Err(error),
+        };
+        if let Err(QueryError::Refused(err)) = &updated
+            && is_about_schema(err)
+            && !self.state.depends_on(link.server.id)
+        {
+            // It has another session's schema, which nothing takes away.
+            let (server, permit) = (link.server.id, link.permit.take());
+            link.transport.close().await;
+            link = self.open_link(server, permit).await?;
+            updated = self.update(&mut link).await;
+        }
+        let (server, thread_id) = (Arc::clone(&link.server), link.thread_id);
+        let outcome = match updated {
+            Ok(()) => Ok(link),
+            Err(QueryError::Refused(err)) => {
+                tracing::warn!(server = %server.name, error = %err, "cannot bring a connection up to date with its session");
+                self.put_back(link);
+                Err(LinkError::Refused(err))
+            }
+            Err(QueryError::Leg(error)) => {
+                tracing::warn!(server = %server.name, %error, "lost a connection while bringing it up to date");
+                self.worker.shared.topology.report(server.id, ServerError::Lost);
+                Err(LinkError::Unreachable(format!("server {}: {error}", server.name)))
+            }
+        };
+        if is_new || outcome.is_err() {
+            self.sharing.has_anothers_count |= self.sharing.is_on;
+            self.publish_links();
+        }
+        if is_new && outcome.is_ok() {
+            // Where KILL looks for the server's own id.
+            self.handle.add_link(Link { server: server.id, thread_id });
+        }
+        outcome
+    }
+
+    pub(super) async fn update(&self, link: &mut Connection) -> Result<(), QueryError> {
+        if !link.is_tracked {
+            if self.state.was_reset() && !link.is_reset {
+                link.reset().await?;
+            }
+            if self.sharing.is_on && link.baseline.is_none() {
+                link.learn_baseline(self.state.lexing().flavour).await?;
+                link.old_at = self.old_at();
+            }
+            link.query(tracker_setup(self.state.lexing().flavour).as_bytes()).await?;
+            link.is_tracked = true;
+        }
+        if let Some(id) = self.sharing.insert_id_for(link) {
+            link.query(set_insert_id(id).as_bytes()).await?;
+            link.view.insert_id = Some(id);
+        }
+        if link.view.revision == self.state.revision() {
+            return Ok(());
+        }
+        let mut without_schema = false;
+        while let Err(error) = apply_all(link, &diff(&self.state, &link.view), without_schema).await {
+            let QueryError::Refused(err) = &error else { return Err(error) };
+            if is_about_schema(err) && link.view.schema.is_empty() && !without_schema {
+                without_schema = true;
+                continue;
+            }
+            let is_set = |name: &[u8]| self.state.variables().contains_key(name);
+            let name = unknown_variable(err).filter(|name| is_set(name) || other_name(name).is_some_and(is_set));
+            let Some(name) = name else { return Err(error) };
+            if !link.view.unknown.insert(name.into()) {
+                return Err(error);
+            }
+            let name = String::from_utf8_lossy(name);
+            tracing::warn!(server = %link.server.name, %name, "a server does not know a variable that a session has set");
+        }
+        self.state.settle(&mut link.view);
+        if without_schema {
+            link.view.schema.clear();
+        }
+        Ok(())
+    }
+}
+
+/// ER_DBACCESS_DENIED_ERROR, ER_BAD_DB_ERROR
+fn is_about_schema(err: &ErrPacket) -> bool {
+    matches!(err.code, 1044 | 1049)
+}
+
+async fn apply_all(link: &mut Connection, prefixes: &[Prefix], without_schema: bool) -> Result<(), QueryError> {
+    for prefix in prefixes {
+        if !(without_schema && matches!(prefix, Prefix::InitDb(_))) {
+            link.apply(prefix).await?;
+        }
+    }
+    Ok(())
+}

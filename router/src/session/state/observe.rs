@@ -1,0 +1,204 @@
+//! What replies tell of a session.
+
+use rolecall_protocol::response::{ErrPacket, OkPacket};
+use rolecall_protocol::session_track::SessionStateChange;
+use rolecall_protocol::{ProtocolError, StatusFlags};
+
+use super::{SessionState, Warnings};
+use crate::session::diff::{BY_NAMES, CHARACTER_SET, COLLATION};
+use crate::session::tracking::{is_harmless, is_replayed};
+use crate::session::{Pins, View};
+use crate::sql::{Access, Effects, Statement, Verb};
+use crate::topology::ServerId;
+
+/// Bytes of GTIDs that one command's OK packets may name.
+const GTIDS_LIMIT: usize = 64 * 1024;
+
+/// ER_PARSE_ERROR
+const PARSE_ERROR: u16 = 1064;
+
+/// What one reply told, for the caller's counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Observed {
+    /// Pins that are new.
+    pub pinned: Pins,
+}
+
+impl SessionState {
+    /// One OK packet of `statement`'s reply from `server`, whose connection believes `view`; `rows` came before it in its
+    /// result.
+    ///
+    /// # Errors
+    /// Session-state changes that cannot be read: the connection's state is not known then.
+    pub fn observe_ok(
+        &mut self,
+        server: ServerId,
+        view: &mut View,
+        ok: &OkPacket,
+        statement: &Statement,
+        rows: u64,
+    ) -> Result<Observed, ProtocolError> {
+        self.last = Some(server);
+        self.told.observe_ok(ok, statement, rows);
+        self.observe_status(view, ok.status);
+        self.warnings = Warnings::Known(ok.warnings);
+        let was_open = self.transaction.is_some();
+        let in_transaction = ok.status.contains(StatusFlags::IN_TRANS) && !crate::left_out!("transaction");
+        self.transaction = in_transaction.then_some(server);
+        self.uncertain = None;
+        let ends_one = was_open || ok.affected_rows > 0 || matches!(statement.verb, Verb::Commit | Verb::Rollback);
+        self.end_passing_pins(statement, ends_one && self.transaction.is_none());
+        if ok.state_changes.is_empty() && statement.effects.is_empty() {
+            return Ok(Observed::default());
+        }
+        let before = self.pins;
+        let unexplained = if statement.effects.contains(Effects::PASSING_VALUES) {
+            // What it reports has passed. What holds comes with a later OK (sessions.md 2).
+            false
+        } else {
+            self.observe_changes(view, ok, statement.effects)?
+        };
+        self.note_effects(server, statement);
+        if unexplained {
+            self.pin(Pins::UNEXPLAINED, server);
+        }
+        Ok(Observed { pinned: self.pins - before })
+    }
+
+    /// Status flags decide over trackers: autocommit and the loss of the schema are told by them where trackers are
+    /// silent (MariaDB's `SET @@autocommit`, DROP DATABASE on both).
+    fn observe_status(&mut self, view: &mut View, status: StatusFlags) {
+        if (status ^ self.status).contains(StatusFlags::AUTOCOMMIT) {
+            let value: &[u8] = if status.contains(StatusFlags::AUTOCOMMIT) { b"ON" } else { b"OFF" };
+            self.put_variable(view, b"autocommit", value);
+            self.bump(view);
+        }
+        if status.contains(StatusFlags::DB_DROPPED) && !self.schema.is_empty() {
+            self.schema.clear();
+            view.schema.clear();
+            self.bump(view);
+        }
+        self.status = status;
+    }
+
+    /// The statement ended in an error, which tells neither status nor state (sessions.md 1): until the next OK the
+    /// session stays where it is. A word that no server knows has done nothing.
+    pub fn observe_err(&mut self, server: ServerId, statement: &Statement, err: &ErrPacket) {
+        self.last = Some(server);
+        self.told.observe_err(err, statement, self.lexing.flavour);
+        self.warnings = Warnings::KnownTo(server);
+        if statement.effects.contains(Effects::UNKNOWN_WORD) && err.code == PARSE_ERROR {
+            return;
+        }
+        // Without autocommit a statement that fails has begun a transaction, which no ERR tells.
+        let may_begin = !self.is_autocommit();
+        if self.transaction.is_some() || may_begin || !statement.effects.is_empty() || statement.verb == Verb::Several {
+            self.uncertain = (!crate::left_out!("doubt")).then_some(server);
+            self.note_effects(server, statement);
+        }
+    }
+
+    /// Takes over what trackers report; says whether state changed that neither they nor `effects` explain.
+    fn observe_changes(&mut self, view: &mut View, ok: &OkPacket, effects: Effects) -> Result<bool, ProtocolError> {
+        let mut changed = false;
+        let (mut collation, mut character_sets) = (false, 0);
+        let mut explained = effects.intersects(!Effects::READ_ONLY) || std::mem::take(&mut self.expects_state_change);
+        for change in ok.changes() {
+            match change? {
+                SessionStateChange::SystemVariable { name, value } => {
+                    explained = true;
+                    if name == b"last_gtid" {
+                        self.note_gtids(value);
+                    }
+                    collation |= name == COLLATION;
+                    character_sets |= character_set_bit(name);
+                    if is_replayed(name) {
+                        self.note_variable(name, value);
+                        view.variables.insert(name.into(), value.into());
+                    } else if name.starts_with(b"session_track_") {
+                        self.tracking.own = true;
+                        self.last.into_iter().for_each(|server| self.pin(Pins::OPAQUE_STATE, server));
+                    } else if !is_harmless(name) {
+                        self.last.into_iter().for_each(|server| self.pin(Pins::OPAQUE_STATE, server));
+                    }
+                }
+                SessionStateChange::Schema(schema) => {
+                    explained = true;
+                    self.schema = schema.to_vec();
+                    view.schema = schema.to_vec();
+                }
+                SessionStateChange::StateChange(true) => changed = true,
+                SessionStateChange::Gtids(gtids) => self.note_gtids(gtids),
+                SessionStateChange::StateChange(false)
+                | SessionStateChange::TransactionCharacteristics(_)
+                | SessionStateChange::TransactionState(_)
+                | SessionStateChange::Unknown { .. } => {}
+            }
+        }
+        if !collation && character_sets & character_set_bit(CHARACTER_SET) != 0 {
+            let collation = if character_sets == SET_NAMES { self.by_names() } else { Vec::new() };
+            self.put_variable(view, COLLATION, &collation);
+        }
+        if !ok.state_changes.is_empty() {
+            self.bump(view);
+        }
+        Ok(changed && !explained)
+    }
+
+    /// A SET NAMES without a collation, which took the session's default where that is one of its own (MySQL).
+    fn by_names(&self) -> Vec<u8> {
+        let is_utf8mb4 = self.variables.get(CHARACTER_SET).is_some_and(|charset| **charset == *b"utf8mb4");
+        let default = self.variables.get(b"default_collation_for_utf8mb4".as_slice()).filter(|_| is_utf8mb4);
+        [BY_NAMES, default.map_or(&[], |name| &**name)].concat()
+    }
+
+    /// One command may commit several times, and each of its OK packets may name some.
+    fn note_gtids(&mut self, mut gtids: &[u8]) {
+        if !self.gtids.is_empty() && !gtids.is_empty() {
+            self.gtids.push(b',');
+        }
+        if self.gtids.len() + gtids.len() > GTIDS_LIMIT {
+            // No list of GTIDs: nothing can be read from it, so that the write counts as one without a name.
+            gtids = b"too many";
+            self.gtids.clear();
+        }
+        self.gtids.extend_from_slice(gtids);
+    }
+
+    /// Ends what holds for the next statement only. `ended`: a transaction has certainly come to its end.
+    fn end_passing_pins(&mut self, statement: &Statement, ended: bool) {
+        if !self.pins.intersects(Pins::ONE_SHOT | Pins::FOUND_ROWS) {
+            return;
+        }
+        // One-shot characteristics wait through whatever touches no table: SET, SHOW, UNLOCK INSTANCE, SELECT 1 …
+        if ended {
+            self.unpin(Pins::ONE_SHOT);
+        }
+        if statement.access != Access::Previous {
+            self.unpin(Pins::FOUND_ROWS);
+        }
+    }
+
+    fn note_effects(&mut self, server: ServerId, statement: &Statement) {
+        if statement.effects.contains(Effects::UNLOCKS) {
+            self.unpin(Pins::TABLE_LOCK);
+        }
+        let pins = Pins::of(statement);
+        if !pins.is_empty() {
+            self.pin(pins, server);
+        }
+    }
+}
+
+/// The character sets that SET NAMES sets, as bits; 0 for any other variable.
+fn character_set_bit(name: &[u8]) -> u8 {
+    match name {
+        CHARACTER_SET => 1,
+        b"character_set_client" => 2,
+        b"character_set_results" => 4,
+        _ => 0,
+    }
+}
+
+/// All of them at once.
+const SET_NAMES: u8 = 7;

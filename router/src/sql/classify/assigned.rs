@@ -1,0 +1,65 @@
+//! Which user variables a statement may set.
+
+use crate::sql::Lexing;
+use crate::sql::token::{Kind, Tokens};
+
+/// The names (MySQL Reference Manual, "User-Defined Variables": up to 64 characters, not case-sensitive).
+const LONGEST_NAME: usize = 64;
+
+/// The user variables that a text names: in lower case, without `@` and quotes. None where a name is one of those of which it is
+/// not certain here which others are the same (not ASCII, with escapes, with a space at the end).
+#[must_use]
+pub fn user_variables(sql: &[u8], lexing: &Lexing) -> Option<Vec<Box<[u8]>>> {
+    let mut tokens = Tokens::new(sql, *lexing);
+    let mut names = Vec::new();
+    loop {
+        let token = tokens.token();
+        match token.kind {
+            Kind::End => break,
+            Kind::UserVariable => names.push(name_of(token.text)?),
+            _ => {}
+        }
+    }
+    // What is a comment here may be none at another server.
+    let findings = tokens.findings();
+    (findings.doubt.is_none() && !findings.other_version).then_some(names)
+}
+
+fn name_of(token: &[u8]) -> Option<Box<[u8]>> {
+    match token.strip_prefix(b"@")? {
+        [b'`' | b'\'' | b'"', name @ .., _] | name => user_variable_name(name),
+    }
+}
+
+/// A name as servers tell it, without quotes: in lower case. None where it is not certain which others are the same.
+#[must_use]
+pub fn user_variable_name(name: &[u8]) -> Option<Box<[u8]>> {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'`' | b'\'' | b'"' | b'\\');
+    let is_certain =
+        (1..=LONGEST_NAME).contains(&name.len()) && name.iter().all(is_plain) && name.last() != Some(&b' ');
+    is_certain.then(|| name.to_ascii_lowercase().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(sql: &str) -> Option<Vec<String>> {
+        let names = user_variables(sql.as_bytes(), &Lexing::default())?;
+        Some(names.into_iter().map(|name| String::from_utf8(name.into()).expect("ASCII")).collect())
+    }
+
+    #[test]
+    fn c2_every_name_of_the_text_counts() {
+        let found = names("SELECT @a := 1, '@b', @`C`, @'d.e', @@session.x /* @f */");
+        assert_eq!(found.expect("all are certain"), ["a", "c", "d.e"]);
+        assert_eq!(names("SET @a.b$_1 = 1, @`odd name` = 2").expect("certain"), ["a.b$_1", "odd name"]);
+    }
+
+    #[test]
+    fn names_that_may_be_spelled_otherwise_are_no_names() {
+        for sql in ["SET @`a ` = 1", "SET @`a``b` = 1", r"SET @'a\'b' = 1", "SET @ä = 1", "SET @ = 1", "SET @`` = 1"] {
+            assert_eq!(names(sql), None, "{sql}");
+        }
+    }
+}
