@@ -22,7 +22,16 @@ pub const fn statement_of(command: Command) -> Statement {
         Command::CreateDb | Command::DropDb => (Verb::Ddl, Access::Primary, Effects::CHANGES_SCHEMA, "changes schemas"),
         _ => (Verb::Administration, Access::Primary, Effects::empty(), "an administrative command"),
     };
-    Statement { verb, access, effects, hint: None, returns_part: false, counts_matched: false, why: Why(why) }
+    Statement {
+        verb,
+        access,
+        effects,
+        hint: None,
+        returns_part: false,
+        counts_matched: false,
+        has_query: true,
+        why: Why(why),
+    }
 }
 
 /// Whether data may have changed for good by a statement whose server was lost before it answered: then the client must

@@ -141,9 +141,9 @@ impl Session {
         self.handle.kills_over().await;
         let lexing = self.worker.baseline_lexing(&self.identity);
         let tracked_by_client = self.state.tracking().own;
-        let tied = self.state.tied_to();
-        self.save_role_for_reset().await;
-        let leaves_nothing = self.is_shareable() && self.state.told().found_rows.is_some();
+        let role_at = self.save_role_for_reset().await;
+        let tied = role_at.or(self.state.tied_to());
+        let leaves_nothing = role_at.is_none() && self.is_shareable() && self.state.told().found_rows.is_some();
         let mut names = None;
         if leaves_nothing {
             names = self.reset_names().await;
@@ -158,7 +158,9 @@ impl Session {
             handle.unless_summoned(self.reset_links(tied, tracked_by_client)).await?;
             if self.sharing.is_on {
                 names = self.reset_names().await;
-                handle.unless_summoned(self.close_links()).await?;
+                if role_at.is_none() {
+                    handle.unless_summoned(self.close_links()).await?;
+                }
             }
         }
         if let Some(names) = names {
@@ -170,16 +172,20 @@ impl Session {
         self.send(&ok).await
     }
 
-    /// Roles outlive the reset; where nobody tells them, they go with the connection.
-    async fn save_role_for_reset(&mut self) {
-        let at = self.state.role_unread_at();
-        if let Some(at) = self.links.iter().position(|link| Some(link.server.id) == at) {
+    /// Roles outlive the reset. The server whose connection has to stay, since its roles cannot be said again.
+    async fn save_role_for_reset(&mut self) -> Option<ServerId> {
+        let server = self.state.role_unread_at()?;
+        if let Some(at) = self.links.iter().position(|link| link.server.id == server) {
             let mut link = self.links.remove(at);
-            match self.save_role(&mut link).await {
-                Err(Unsaved::Lost) => self.publish_links(),
-                _ => self.links.push(link),
+            let saved = self.save_role(&mut link).await;
+            if saved != Err(Unsaved::Lost) {
+                self.links.push(link);
+                return saved.err().map(|_| server);
             }
+            self.publish_links();
         }
+        self.state.forget_role();
+        None
     }
 
     async fn reset_links(&mut self, tied: Option<ServerId>, tracked_by_client: bool) {

@@ -371,7 +371,6 @@ impl SessionState {
         self.variables.clear();
         self.held = Held::default();
         self.user_variables = UserVariables::default();
-        self.forget_role();
         self.pins = Pins::empty();
         self.holder = None;
         self.transaction = None;

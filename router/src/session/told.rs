@@ -30,7 +30,7 @@ impl Default for Told {
 
 impl Told {
     /// `rows` came in the result that this OK ends.
-    pub(super) fn observe_ok(&mut self, ok: &OkPacket, statement: &Statement, rows: u64) {
+    pub(super) fn observe_ok(&mut self, ok: &OkPacket, statement: &Statement, rows: u64, flavour: Flavour) {
         if statement.asks_previous() && statement.verb == Verb::Administration {
             // GET DIAGNOSTICS leaves all as it was.
             return;
@@ -45,6 +45,12 @@ impl Told {
             Verb::Use | Verb::Begin | Verb::Commit | Verb::Rollback | Verb::Savepoint => self.found_rows,
             // XA, LOCK TABLES, UNLOCK TABLES, FLUSH: only what returns rows counts them.
             Verb::Administration if !is_result => self.found_rows,
+            // MySQL runs it as a SELECT of one row.
+            Verb::Do if !statement.has_query => match flavour {
+                Flavour::Mysql => Some(1),
+                Flavour::Mariadb => self.found_rows,
+            },
+            // Views may have subqueries, so DML tells nothing by its text.
             _ => None,
         };
         // What keeps them tells of none: they are asked for where there may be some.
@@ -112,16 +118,24 @@ mod tests {
 
     #[test]
     fn q16_what_administration_leaves_of_found_rows() {
-        for (sql, header, left) in [
-            ("XA START 'a'", OkHeader::Ok, Some(3)),
-            ("LOCK TABLES t READ", OkHeader::Ok, Some(3)),
-            ("HANDLER t READ FIRST", OkHeader::Eof, None),
-            ("DO 1", OkHeader::Ok, None),
+        for (sql, header, mysql, mariadb) in [
+            ("XA START 'a'", OkHeader::Ok, Some(3), Some(3)),
+            ("LOCK TABLES t READ", OkHeader::Ok, Some(3), Some(3)),
+            ("HANDLER t READ FIRST", OkHeader::Eof, None, None),
+            ("DO 1, 2", OkHeader::Ok, Some(1), Some(3)),
+            ("DO (SELECT a FROM t)", OkHeader::Ok, None, None),
+            ("DO 1 IN (TABLE t)", OkHeader::Ok, None, None),
+            ("DO 1 IN (WITH q AS (SELECT 1) SELECT * FROM q)", OkHeader::Ok, None, None),
+            ("DO 1 IN (VALUES ROW(1))", OkHeader::Ok, None, None),
+            ("INSERT INTO t VALUES (1)", OkHeader::Ok, None, None),
         ] {
-            let statement = classify(sql.as_bytes(), &Lexing::default(), &Catalogue::unknown());
-            let mut told = Told { found_rows: Some(3), ..Told::default() };
-            told.observe_ok(&OkPacket { header, ..OkPacket::default() }, &statement, 1);
-            assert_eq!(told.found_rows, left, "{sql}");
+            for (flavour, left) in [(Flavour::Mysql, mysql), (Flavour::Mariadb, mariadb)] {
+                let lexing = Lexing { flavour, ..Lexing::default() };
+                let statement = classify(sql.as_bytes(), &lexing, &Catalogue::unknown());
+                let mut told = Told { found_rows: Some(3), ..Told::default() };
+                told.observe_ok(&OkPacket { header, ..OkPacket::default() }, &statement, 1, flavour);
+                assert_eq!(told.found_rows, left, "{sql}");
+            }
         }
     }
 

@@ -180,6 +180,8 @@ pub struct Statement {
     pub returns_part: bool,
     /// UPDATE: on MySQL FOUND_ROWS() behind it is what it has matched.
     pub counts_matched: bool,
+    /// SELECT, TABLE, VALUES or WITH stands in it: what FOUND_ROWS() behind it may count.
+    pub has_query: bool,
     /// The reason, for people.
     pub why: Why,
 }
@@ -227,6 +229,7 @@ impl Statement {
             hint: None,
             returns_part: false,
             counts_matched: false,
+            has_query: true,
             why: Why(why),
         }
     }

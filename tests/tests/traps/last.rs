@@ -190,4 +190,20 @@ on_every_server! {
             }
         });
     }
+
+    /// MySQL runs DO as a SELECT of one row; on MariaDB it leaves the number.
+    fn q16_found_rows_behind_do(stage) {
+        let narrow = Narrow::new(stage);
+        narrow.trial("trap_q16_do").setup(TABLES).run(|run: &mut Run| {
+            let mut rival = narrow.rival(run);
+            for act in ["do 1, 2", "do release_all_locks()"] {
+                let mut client = run.another();
+                let reply = client.query("select * from t limit 2");
+                rival.interfere(&client, &reply);
+                rival.after(&mut client, act);
+                let reply = client.query("select found_rows()");
+                run.note(format!("{act}: {}", told(&reply)));
+            }
+        });
+    }
 }

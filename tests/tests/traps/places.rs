@@ -67,6 +67,28 @@ on_every_server! {
         }
     }
 
+    /// Which bytes say it depends on character sets: it stays where it is.
+    fn c10_a_role_beyond_ascii_outlives_a_reset(stage) {
+        let narrow = Narrow::new(stage);
+        let role = "trap_c10_r\u{f6}le";
+        let roles = ["set names utf8mb4", "drop role if exists {}", "create role {}", "grant {} to trap_c10_odd@'%'"].map(|sql| sql.replace("{}", role));
+        let setup: Vec<_> = ROWS.iter().copied().chain(roles.iter().map(String::as_str)).collect();
+        narrow.trial("trap_c10_odd").setup(&setup).run_proxied(|run: &mut Run| {
+            let mut rival = narrow.rival(run);
+            rival.after(&mut run.client, "set names utf8mb4");
+            rival.after(&mut run.client, &format!("set role {role}")).expect_ok("a role");
+            for _ in 0..2 {
+                run.reset_connection().expect_ok("reset");
+                for sql in ["select 1", "select a from t where id = 1", "select hex(current_role())"] {
+                    let reply = rival.after(&mut run.client, sql);
+                    assert_eq!(reply.code(), 0, "{sql}");
+                    assert!(!sql.contains("role") || reply.value().contains("72C3B66C65"), "{}", reply.value());
+                }
+            }
+        });
+        stage.set.primary.run(&format!("drop role {role}"));
+    }
+
     /// What is set for a server stays at that server: the primary's.
     fn c11_what_is_set_globally_is_the_primarys(stage) {
         let narrow = Narrow::new(stage);

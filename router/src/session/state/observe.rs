@@ -39,7 +39,7 @@ impl SessionState {
         rows: u64,
     ) -> Result<Observed, ProtocolError> {
         self.last = Some(server);
-        self.told.observe_ok(ok, statement, rows);
+        self.told.observe_ok(ok, statement, rows, self.lexing.flavour);
         self.observe_status(view, ok.status);
         self.warnings = Warnings::Known(ok.warnings);
         let was_open = self.transaction.is_some();

@@ -36,7 +36,7 @@ impl SessionState {
     }
 
     /// Nobody can tell them any more: the next connection has the login's.
-    pub(super) fn forget_role(&mut self) {
+    pub fn forget_role(&mut self) {
         if self.role == Role::Unread {
             self.role = Role::OfLogin;
             self.role_unread_at = None;

@@ -161,6 +161,7 @@ fn finish(reader: &Reader<'_>, verb: Verb, lexing: &Lexing) -> Statement {
         hint: findings.hint,
         returns_part: verdict.returns_part,
         counts_matched: verdict.counts_matched,
+        has_query: verdict.has_query,
         why: Why(verdict.why),
     }
 }

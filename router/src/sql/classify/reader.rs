@@ -158,6 +158,7 @@ impl<'a> Reader<'a> {
                 self.next();
             }
             K::Lock => self.verdict.leaves(Effects::LOCKS_ROWS, "locks rows"),
+            K::Select | K::Table | K::Values | K::With => self.verdict.has_query = true,
             K::Offset | K::Union | K::Except | K::Intersect => self.verdict.returns_part = true,
             K::Limit if self.is_offset_behind() => self.verdict.returns_part = true,
             K::SqlCalcFoundRows => self.verdict.effects |= Effects::FOUND_ROWS,

@@ -10,6 +10,7 @@ pub(super) struct Verdict {
     pub why: &'static str,
     pub returns_part: bool,
     pub counts_matched: bool,
+    pub has_query: bool,
 }
 
 impl Verdict {
@@ -20,6 +21,7 @@ impl Verdict {
             why: "reads what every server has",
             returns_part: false,
             counts_matched: false,
+            has_query: false,
         }
     }
 
@@ -45,6 +47,7 @@ impl Verdict {
         self.effects |= other.effects;
         self.returns_part |= other.returns_part;
         self.counts_matched |= other.counts_matched;
+        self.has_query |= other.has_query;
         self.raise(other.access, other.why);
     }
 }
