@@ -28,6 +28,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Count the proxy's system calls per statement
     Syscalls(single::SyscallArguments),
+    /// Count the proxy's instructions per statement, of one build or of several
+    Instructions(single::InstructionArguments),
     /// Measure the memory of idle sessions
     Idle(single::IdleArguments),
     /// Copy bytes between clients and a server: the yardstick that proxies are compared with
@@ -42,6 +44,7 @@ pub fn main() -> ExitCode {
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Syscalls(arguments) => single::syscalls(&arguments),
+        Command::Instructions(arguments) => single::count_instructions(&arguments),
         Command::Idle(arguments) => single::idle_sessions(&arguments),
         Command::Relay(arguments) => relay::run(&arguments),
     };

@@ -1,10 +1,10 @@
-//! `rolecall-bench syscalls` and `rolecall-bench idle`.
+//! `rolecall-bench syscalls`, `rolecall-bench instructions` and `rolecall-bench idle`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::cluster::Folder;
-use crate::compare::{BenchSet, idle, proxy, raise_file_limit, system_calls};
+use crate::compare::{BenchSet, idle, instructions, proxy, raise_file_limit, system_calls};
 use crate::workload::Workload;
 
 /// Arguments of `syscalls`.
@@ -37,6 +37,37 @@ pub(super) fn syscalls(arguments: &SyscallArguments) -> anyhow::Result<ExitCode>
             for (name, count) in &calls.calls {
                 println!("           {count:>9}  {name}");
             }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Arguments of `instructions`.
+#[derive(Debug, clap::Args)]
+pub(super) struct InstructionArguments {
+    /// A proxy's program; others are compared with the first one (default: `rolecall` beside this one)
+    #[arg(long, value_name = "PATH")]
+    proxy: Vec<PathBuf>,
+    /// What to ask for
+    #[arg(long, value_enum, default_values = ["point-select", "point-select-prepared", "read-write", "read-only-transaction"])]
+    workload: Vec<Workload>,
+    /// Steps of the workload: statements, or transactions
+    #[arg(long, default_value_t = 10_000)]
+    count: u64,
+}
+
+pub(super) fn count_instructions(arguments: &InstructionArguments) -> anyhow::Result<ExitCode> {
+    let programs = match arguments.proxy.is_empty() {
+        true => vec![proxy::program(None)?],
+        false => arguments.proxy.clone(),
+    };
+    let counts = instructions(&programs, &arguments.workload, arguments.count, |text| eprintln!("· {text}"))?;
+    for workload in &arguments.workload {
+        println!("{}: instructions per statement", workload.name());
+        let counts: Vec<_> = counts.iter().filter(|count| count.workload == *workload).collect();
+        for count in &counts {
+            let ratio = count.per_statement() / counts[0].per_statement();
+            println!("  {:>9.0}  {ratio:.3}  {}", count.per_statement(), count.program.display());
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -26,12 +26,7 @@ impl BenchSet {
     /// # Errors
     /// Something does not start.
     pub fn start(program: &Path, max_connections: usize, folder: &Folder) -> anyhow::Result<Self> {
-        let options =
-            ClusterOptions { flavour: Flavour::Mysql, replicas: 1, max_connections, counting: false, wide: true };
-        let cluster = Cluster::start(&options, folder)?;
-        cluster.warm_logins()?;
-        // Reads go to the replica, whichever way: the same server does the same work for all targets.
-        let direct = cluster.servers[1].endpoint(APPLICATION, APPLICATION, SCHEMA);
+        let (cluster, direct) = primary_and_replica(max_connections, folder)?;
         let relay = proxy::start_relay(cluster.servers[1].address, folder)?;
         let rolecall = proxy::start_one_worker(program, &cluster, &direct, folder)?;
         Ok(Self { cluster, direct, relay, rolecall })
@@ -69,4 +64,17 @@ impl BenchSet {
             processes: vec![listening.child.process()],
         }
     }
+}
+
+/// The servers of a comparison, and the login at the replica: reads go there, whichever way, so that the same server does
+/// the same work for all targets.
+///
+/// # Errors
+/// One does not start.
+pub fn primary_and_replica(max_connections: usize, folder: &Folder) -> anyhow::Result<(Cluster, Endpoint)> {
+    let options = ClusterOptions { flavour: Flavour::Mysql, replicas: 1, max_connections, counting: false, wide: true };
+    let cluster = Cluster::start(&options, folder)?;
+    cluster.warm_logins()?;
+    let direct = cluster.servers[1].endpoint(APPLICATION, APPLICATION, SCHEMA);
+    Ok((cluster, direct))
 }

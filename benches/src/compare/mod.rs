@@ -2,6 +2,7 @@
 
 mod bench_set;
 mod idle;
+mod instructions;
 mod interleave;
 mod machine;
 mod page;
@@ -11,8 +12,9 @@ mod report;
 mod run;
 mod syscalls;
 
-pub use bench_set::BenchSet;
+pub use bench_set::{BenchSet, primary_and_replica};
 pub use idle::{Idle, idle};
+pub use instructions::{Instructions, instructions};
 pub use interleave::{Target, interleave};
 pub use machine::Machine;
 pub use page::{MEMORY_GOAL, RESULT_GOAL, STATEMENT_GOAL};

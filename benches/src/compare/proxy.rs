@@ -21,6 +21,9 @@ pub struct Listening {
 /// In the proxy's log once it has every address that it was told to listen on.
 const LISTENING: &str = ": listening address=";
 
+/// How long the proxy may take to listen, and then to serve: under callgrind everything takes fifty times as long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// The `rolecall` program: `wanted`, else the one beside this program (two folders up for `cargo bench`).
@@ -71,6 +74,31 @@ pub fn start_one_worker(
     login: &Endpoint,
     folder: &Folder,
 ) -> anyhow::Result<Listening> {
+    let (address, arguments) = one_worker(cluster, folder)?;
+    start(program, arguments, address, login, folder)
+}
+
+/// The same under valgrind's callgrind, which counts its instructions and writes to `callgrind`.
+///
+/// # Errors
+/// The same; valgrind is missing.
+pub fn start_counted(
+    program: &Path,
+    cluster: &Cluster,
+    login: &Endpoint,
+    folder: &Folder,
+    callgrind: &Path,
+) -> anyhow::Result<Listening> {
+    let (address, arguments) = one_worker(cluster, folder)?;
+    let mut all = vec!["--tool=callgrind".to_owned(), format!("--callgrind-out-file={}", callgrind.display())];
+    all.push(program.display().to_string());
+    all.extend(arguments);
+    start(Path::new("valgrind"), all, address, login, folder)
+        .context("the proxy does not start under callgrind (Debian package valgrind)")
+}
+
+/// Where a proxy of one worker listens, and its arguments.
+fn one_worker(cluster: &Cluster, folder: &Folder) -> anyhow::Result<(SocketAddr, Vec<String>)> {
     let address = SocketAddr::new(LOCALHOST, free_port(&[LOCALHOST])?);
     let password = folder.join("monitor-password");
     std::fs::write(&password, MONITOR)?;
@@ -84,7 +112,7 @@ pub fn start_one_worker(
     }
     arguments.extend(["--workers", "1", "--monitor-user", MONITOR, "--monitor-password-file"].map(str::to_owned));
     arguments.push(password.display().to_string());
-    start(program, arguments, address, login, folder)
+    Ok((address, arguments))
 }
 
 /// Starts the proxy, and waits until `login` (at `address`) can write, which tells that the primary is known as such.
@@ -105,10 +133,10 @@ where
     let mut child = Child::start("rolecall", program, arguments, &log)?;
     // By its own word first: at the address may be another program that took the port a moment before.
     let listens = || std::fs::read_to_string(&log).is_ok_and(|text| text.contains(LISTENING));
-    child.wait_until(Duration::from_secs(20), listens)?;
+    child.wait_until(PATIENCE, listens)?;
     let login = Endpoint { address: address.to_string(), ..login.clone() };
     let mut last = None;
-    let ready = child.wait_until(Duration::from_secs(20), || {
+    let ready = child.wait_until(PATIENCE, || {
         let tried = Connection::open(&login).and_then(|mut session| session.query("DELETE FROM point WHERE id = 0"));
         last = tried.err();
         last.is_none()

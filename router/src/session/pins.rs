@@ -97,7 +97,7 @@ impl Pins {
             Self::FOUND_ROWS => "the next statement that does not ask for FOUND_ROWS()",
             Self::ONE_SHOT => "the end of the transaction that it is for",
             Self::CURSOR => "the cursor's last row, or COM_STMT_RESET or COM_STMT_CLOSE of its statement",
-            Self::LONG_DATA => "the statement's execution, or COM_STMT_RESET",
+            Self::LONG_DATA => "the statement's execution without an error, or COM_STMT_RESET or COM_STMT_CLOSE of it",
             Self::REPLICATION => "the connection's end",
             _ => "COM_RESET_CONNECTION, COM_CHANGE_USER",
         }

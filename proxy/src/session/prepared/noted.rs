@@ -20,14 +20,16 @@ impl Session {
             Command::StmtExecute | Command::StmtBulkExecute => {
                 let Some(prepared) = self.prepared.by_id.get_mut(&job.statement_id) else { return };
                 prepared.last = Some(server);
-                let had_data = prepared.long_data.take().is_some();
+                let is_refused = outcome.err.is_some();
+                let had_data = prepared.long_data.is_some();
+                // Data for a parameter that there is not is an error of every execution until COM_STMT_RESET.
+                prepared.long_data = prepared.long_data.filter(|_| is_refused);
                 let held = had_data || prepared.cursor.is_some();
                 let is_typed = prepared.types.is_some();
                 prepared.cursor = outcome.cursor_open.then_some(server);
                 if let Some((collation, is_alone)) = prepared.collation.clone() {
                     self.note_collation(outcome.err.is_none().then_some(server), &collation, is_alone);
                 }
-                let is_refused = outcome.err.is_some();
                 if is_refused
                     && is_typed
                     && let Some(known) = self.known_at(server, job.statement_id)
@@ -36,7 +38,6 @@ impl Session {
                 }
                 // The usual execution held nothing and holds nothing: no look at all the others.
                 if held || outcome.cursor_open {
-                    // What a refused one has left there, nobody knows.
                     if had_data && !is_refused {
                         self.note_no_long_data(server, job.statement_id);
                     }
