@@ -7,6 +7,7 @@ use rolecall_protocol::packet::HEADER_LENGTH;
 use rolecall_protocol::response::{ErrPacket, ReplyKind};
 use rolecall_protocol::statement::QueryRequest;
 use rolecall_router::command::{is_repeatable, may_have_changed_data};
+use rolecall_router::decide::{Mode, ReadsOnPrimary};
 use rolecall_router::session::Pins;
 use rolecall_router::sql::{
     Access, Effects, Hint, NamedCollation, OwnVariable, Statement, Verb, bare_connection_id, names_collation,
@@ -221,21 +222,22 @@ impl Session {
         let failed = match self.take_link(target).await {
             Ok(mut link) => match self.outgoing(&mut link, buffer, taken, job).await {
                 Ok(own) => return Ok(Ready::Go(link, own)),
-                Err(LinkError::Refused(err)) => {
-                    self.put_back(link);
-                    match self.primary_other_than(target).filter(|_| self.state.tied_to().is_none()) {
-                        // Trap F10: what was prepared at the primary may name what a replica does not have yet.
-                        Some(primary) => return Ok(Ready::At(primary)),
-                        None => LinkError::Refused(err),
+                Err(error) => {
+                    if matches!(error, LinkError::Refused(_)) {
+                        self.put_back(link);
                     }
+                    error
                 }
-                Err(error) => error,
             },
             Err(error) => error,
         };
         match failed {
             LinkError::Ended(reason) => return Err(reason),
-            LinkError::Refused(err) => self.send_error(&err).await?,
+            LinkError::Refused(err) => match self.primary_instead_of(target) {
+                // Trap F10: what the session set or prepared at the primary may name what a replica does not have yet.
+                Some(primary) => return Ok(Ready::At(primary)),
+                None => self.send_error(&err).await?,
+            },
             LinkError::NoneFree => {
                 if Box::pin(self.wait_in_line(target, hold, buffer)).await? {
                     return Ok(Ready::Again);
@@ -339,6 +341,14 @@ impl Session {
     fn primary_other_than(&self, server: ServerId) -> Option<ServerId> {
         let topology = self.worker.shared.topology.load();
         topology.primary().map(|primary| primary.id).filter(|primary| *primary != server)
+    }
+
+    /// Where a read goes that a replica refuses, since it would not have the session's state.
+    fn primary_instead_of(&self, server: ServerId) -> Option<ServerId> {
+        let never = self.mode == Mode::ReplicaOnly
+            || self.state.tied_to().is_some()
+            || self.worker.with_settings(|settings| settings.reads_on_primary == ReadsOnPrimary::Never);
+        self.primary_other_than(server).filter(|_| !never)
     }
 
     /// A command whose packet cannot be read.

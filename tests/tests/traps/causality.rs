@@ -1,6 +1,7 @@
 //! Group F: reads see what their session wrote, whoever had its connections in between, and however it was written.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use rolecall_protocol::Capabilities;
 use rolecall_tests::raw::{Client, LoginOptions, Parameter, Part};
@@ -180,6 +181,38 @@ on_every_server! {
             assert_eq!((reply.code(), reply.count(Part::Row)), (0, 1), "{:?}", reply.error());
         }
         drop(held);
+    }
+}
+
+on_every_server! {
+    /// The replica refuses the session's SET ROLE: its reads are the primary's until it does not.
+    fn f10_a_role_that_the_replica_has_not_yet_stands_in_no_reads_way(stage) {
+        let narrow = Narrow::new(stage);
+        let options = stage.account("trap_f10_role", &[]);
+        let mut root = stage.set.primary.root();
+        let mut client = narrow.proxy.login(&options);
+        let read = "select count(*) from t";
+        client.run(read);
+        let held = HeldBack::new(stage);
+        for sql in ["create role trap_f10_actor", "grant trap_f10_actor to trap_f10_role@'%'"] {
+            root.run(sql);
+        }
+        client.run("set role trap_f10_actor");
+        let before = at_replica(stage, &options);
+        for _ in 0..2 {
+            let reply = client.query(read);
+            assert_eq!(reply.code(), 0, "{:?}", reply.error());
+        }
+        assert_eq!(at_replica(stage, &options), before, "reads at the replica, without the role");
+        drop(held);
+        stage.set.wait_until_replicated();
+        // Once a probe has told that the replica has what was read at the primary.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while at_replica(stage, &options) == before {
+            assert!(Instant::now() < deadline, "never at the replica that has it by now");
+            client.run(read);
+        }
+        root.run("drop role trap_f10_actor");
     }
 }
 

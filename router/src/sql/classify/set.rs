@@ -38,7 +38,10 @@ pub(super) fn set(reader: &mut Reader<'_>) -> Verb {
             let mut ahead = reader.clone();
             ahead.next();
             if !matches!(ahead.peek().kind, Kind::Punctuation(b'=' | b':')) {
-                reader.verdict.effects |= if keyword == K::Role { Effects::SETS_ROLE } else { Effects::OPAQUE_STATE };
+                match keyword {
+                    K::Role => reader.verdict.leaves(Effects::SETS_ROLE, "a replica may lack the role"),
+                    _ => reader.verdict.effects |= Effects::OPAQUE_STATE,
+                }
                 reader.skip();
                 return Verb::Set;
             }
