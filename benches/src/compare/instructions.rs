@@ -100,7 +100,8 @@ fn control(what: &str, child: &Child) -> anyhow::Result<()> {
 
 /// The only event's sum: `totals: N`.
 fn total(dump: &str) -> Option<u64> {
-    let of = |name: &str| dump.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok());
+    let of =
+        |name: &str| dump.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok());
     of("totals:").or_else(|| of("summary:"))
 }
 

@@ -180,7 +180,7 @@ impl Session {
                 Exchanged::Done(outcome) => {
                     let accepted = outcome.err.is_none().then_some(target);
                     self.after(&job, target, &outcome, started);
-                    self.note_assigned(&job, target, &buffer.filled()[HEADER_LENGTH..taken]);
+                    self.note_assigned(&job, target, &buffer.filled()[HEADER_LENGTH..taken], accepted.is_some());
                     self.note_held_and_pins(&job, &buffer.filled()[HEADER_LENGTH..taken], accepted.is_some());
                     if accepted.is_some() && self.state.is_released_by(&job.statement) {
                         return Err(CloseReason::Released);

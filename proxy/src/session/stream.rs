@@ -106,7 +106,7 @@ impl Session {
         match self.receive(link, buffer, 0, &job, sent).await? {
             Exchanged::Done(outcome) => {
                 self.note_prepared(&job, target, &outcome);
-                self.note_assigned(&job, target, &[]);
+                self.note_assigned(&job, target, &[], false);
                 self.handle.set_pins(self.state.pins());
                 // A server that refused the statement before its end has closed the connection, and so it is here.
                 if written { Ok(()) } else { Err(CloseReason::ServerLost) }

@@ -14,7 +14,7 @@ use crate::topology::ServerError;
 
 impl Session {
     /// A job was run at `server`, successfully or not: what it may have set is asked for before the connection is left.
-    pub(super) fn note_assigned(&mut self, job: &Job, server: ServerId, payload: &[u8]) {
+    pub(super) fn note_assigned(&mut self, job: &Job, server: ServerId, payload: &[u8], accepted: bool) {
         if !job.statement.effects.intersects(Effects::USER_VARIABLES | Effects::SETS_ROLE)
             || job.command == Command::StmtPrepare
         {
@@ -25,7 +25,7 @@ impl Session {
         match (link, text) {
             (Some(link), Some(sql)) => {
                 self.state.note_role(&mut link.view, server, &job.statement);
-                self.state.note_assigned(&mut link.view, server, &job.statement, &sql);
+                self.state.note_assigned(&mut link.view, server, &job.statement, &sql, accepted);
             }
             _ => self.state.pin(Pins::USER_VARIABLE, server),
         }

@@ -49,6 +49,14 @@ impl UserVariables {
         self.unread_at = Some(server);
     }
 
+    /// A statement has made it this number.
+    pub(super) fn assigned_integer(&mut self, name: &[u8], value: i64) -> Box<[u8]> {
+        let assignment: Box<[u8]> = as_integer(name, value.to_string().as_bytes(), false).into();
+        self.values.insert(name.into(), Some(assignment.clone()));
+        self.unread_at = self.unread_at.filter(|_| self.values.values().any(Option::is_none));
+        assignment
+    }
+
     /// Asks for the values that only the connection knows: four columns for each name.
     pub(super) fn question(&self) -> Vec<u8> {
         let mut sql = Vec::new();
@@ -116,8 +124,7 @@ fn assignment(name: &[u8], column: &Column, row: &[Option<Vec<u8>>]) -> Option<V
         // MYSQL_TYPE_TINY, SHORT, LONG, LONGLONG, INT24
         1..=3 | 8 | 9 => {
             let digits = text.as_deref().unwrap_or(b"NULL");
-            let kind: &[u8] = if column.is_unsigned { b" AS UNSIGNED)" } else { b" AS SIGNED)" };
-            [b"CAST(", plain(digits)?, kind].concat()
+            return Some(as_integer(name, plain(digits)?, column.is_unsigned));
         }
         // MYSQL_TYPE_FLOAT, DOUBLE
         4 | 5 => match text.as_deref() {
@@ -163,6 +170,11 @@ fn assignment(name: &[u8], column: &Column, row: &[Option<Vec<u8>>]) -> Option<V
         _ => return None,
     };
     Some([&quoted(name), b"=".as_slice(), &value].concat())
+}
+
+fn as_integer(name: &[u8], digits: &[u8], is_unsigned: bool) -> Vec<u8> {
+    let kind: &[u8] = if is_unsigned { b" AS UNSIGNED)" } else { b" AS SIGNED)" };
+    [&quoted(name), b"=CAST(".as_slice(), digits, kind].concat()
 }
 
 /// Whether the text of these hexadecimal digits can be written as a literal of its character set: invalid ones are refused

@@ -22,8 +22,8 @@ mod word_index;
 pub use answers::{Answers, CONDITIONS_QUESTION, Condition, Conditions};
 pub use classify::{
     Answered, HeldChange, Kill, KillTarget, NamedCollation, OwnVariableUse, QuestionForm, TableName, answered,
-    bare_connection_id, classify, held_change, is_alter_or_rename, kill, names_collation, own_variable,
-    user_variable_name, user_variables,
+    assigned_integers, bare_connection_id, classify, held_change, is_alter_or_rename, kill, names_collation,
+    own_variable, user_variable_name, user_variables,
 };
 pub use keyword::Keyword;
 pub use lexing::{ClientCharset, Flavour, Lexing, ServerVersion, SqlMode};

@@ -102,6 +102,7 @@ const ITEMS: &[Item] = &[
         "user variable",
         &[
             &["set @a = 'x'"],
+            &["set @a = 5, @b = -12"],
             &["set @b := 7, @c = null"],
             &["select @a := 5"],
             &["select a into @d from t where id = 1"],

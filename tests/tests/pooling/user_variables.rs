@@ -1,13 +1,15 @@
 //! User variables by value (C1, C2, C3): they go with their session from connection to connection, and nobody else sees them.
 
-use rolecall_tests::on_every_server;
 use rolecall_tests::raw::Client;
+use rolecall_tests::{StatementCounts, on_every_server};
 
 use crate::pool::{NO_SERVER, Pool, row, wait_until};
 
 /// Ways to set @v, and what must be the same then whoever had the connection in between.
 const ASSIGNMENTS: &[&str] = &[
     "set @v = 5",
+    "set @v := -07, @w = 999999999999999999",
+    "set @v = 1000000000000000000",
     "set @v = -9223372036854775808",
     "set @v = cast(7 as unsigned)",
     "set @v = 18446744073709551615",
@@ -68,6 +70,25 @@ on_every_server! {
             direct.quit();
         }
         pool.wait_for_connections(1);
+        pool.proxy.expect_no_panic();
+    }
+
+    /// The text tells an integer: nothing is asked when the connection goes.
+    fn c2_a_literal_integer_is_known_by_its_text(stage) {
+        let pool = Pool::new(stage, "pool_varint", "max_connections: 1");
+        let (mut session, mut other) = (pool.login(), pool.login());
+        session.run("select 1 from t limit 1");
+        session.run("set @v = 5, @w = -3");
+        let selects = || StatementCounts::read(pool.server(), &pool.options.user).of("sql/select");
+        let before = selects();
+        // The second one comes when the server has counted what was before the first.
+        other.run("do 1");
+        other.run("do 1");
+        assert_eq!(selects(), before, "the values were asked for");
+        assert_eq!(row(&mut session, "select @v, @w"), ["5", "-3"]);
+        session.run("set @v = @v + 1");
+        assert_eq!(row(&mut other, "select @v, @w"), ["NULL"; 2]);
+        assert_eq!(row(&mut session, "select @v, @w"), ["6", "-3"]);
         pool.proxy.expect_no_panic();
     }
 
@@ -132,11 +153,14 @@ on_every_server! {
         }
     }
 
-    /// A session whose values went with their connection must not go on without them; one whose values were read does.
+    /// A session whose values went with their connection must not go on without them; one whose values are known does.
     fn values_that_were_lost_end_the_session(stage) {
         let pool = Pool::new(stage, "pool_varlost", "max_connections: 2");
         let mut session = pool.login();
         session.run("set @v = 5");
+        pool.kill(pool.connection());
+        assert_eq!(session.run("select @v").value(), "5");
+        session.run("set @v = 5 + 1");
         pool.kill(pool.connection());
         let reply = session.query("select @v");
         assert_eq!(reply.code(), 1105, "{reply:?}");

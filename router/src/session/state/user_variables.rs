@@ -7,7 +7,7 @@ use crate::session::diff::other_name;
 use crate::session::pins::names_its_variables;
 use crate::session::user_variables::{MOST_ON_CONNECTION, cleared};
 use crate::session::{Pins, View};
-use crate::sql::{Effects, Flavour, Statement, user_variables};
+use crate::sql::{Effects, Flavour, Statement, assigned_integers, user_variables};
 use crate::topology::ServerId;
 
 impl SessionState {
@@ -30,11 +30,25 @@ impl SessionState {
         self.tied_to() == Some(server) || self.unread_at() == Some(server)
     }
 
-    /// A statement that may set user variables was run, successfully or not, at `server`, whose connection believes `view`.
-    /// Where its text does not name all of them, they keep the connection.
-    pub fn note_assigned(&mut self, view: &mut View, server: ServerId, statement: &Statement, sql: &[u8]) {
+    /// A statement that may set user variables was run, successfully or not (`accepted`), at `server`, whose connection believes
+    /// `view`. Where its text does not name all of them, they keep the connection.
+    pub fn note_assigned(
+        &mut self,
+        view: &mut View,
+        server: ServerId,
+        statement: &Statement,
+        sql: &[u8],
+        accepted: bool,
+    ) {
         if !statement.effects.contains(Effects::USER_VARIABLES) || !names_its_variables(statement) {
             return;
+        }
+        if accepted && let Some(assigned) = assigned_integers(sql, &self.lexing) {
+            for (name, value) in assigned {
+                let assignment = self.user_variables.assigned_integer(&name, value);
+                view.user_variables.insert(name, Some(assignment));
+            }
+            return self.end_assigned(view, server);
         }
         match user_variables(sql, &self.lexing) {
             Some(names) => self.note_variables(view, server, names),
@@ -58,6 +72,10 @@ impl SessionState {
             view.user_variables.insert(name.clone(), None);
             self.user_variables.assigned(name, server);
         }
+        self.end_assigned(view, server);
+    }
+
+    fn end_assigned(&mut self, view: &mut View, server: ServerId) {
         self.bump(view);
         if self.user_variables.are_too_many() {
             self.pin(Pins::USER_VARIABLE, server);

@@ -20,7 +20,7 @@ mod transaction;
 mod verdict;
 
 pub use answered::{Answered, QuestionForm, answered};
-pub use assigned::{user_variable_name, user_variables};
+pub use assigned::{assigned_integers, user_variable_name, user_variables};
 pub use connection_id::bare_connection_id;
 pub use held::{HeldChange, TableName, held_change, is_alter_or_rename};
 pub use kill::{Kill, KillTarget, kill};
