@@ -51,6 +51,9 @@ pub(super) struct InstructionArguments {
     /// What to ask for
     #[arg(long, value_enum, default_values = ["point-select", "point-select-prepared", "read-write", "read-only-transaction"])]
     workload: Vec<Workload>,
+    /// Keep callgrind's files in this folder, for callgrind_annotate
+    #[arg(long, value_name = "FOLDER")]
+    keep: Option<PathBuf>,
     /// Steps of the workload: statements, or transactions
     #[arg(long, default_value_t = 10_000)]
     count: u64,
@@ -61,7 +64,11 @@ pub(super) fn count_instructions(arguments: &InstructionArguments) -> anyhow::Re
         true => vec![proxy::program(None)?],
         false => arguments.proxy.clone(),
     };
-    let counts = instructions(&programs, &arguments.workload, arguments.count, |text| eprintln!("· {text}"))?;
+    if let Some(keep) = &arguments.keep {
+        std::fs::create_dir_all(keep)?;
+    }
+    let (workloads, keep) = (&arguments.workload, arguments.keep.as_deref());
+    let counts = instructions(&programs, workloads, arguments.count, keep, |text| eprintln!("· {text}"))?;
     for workload in &arguments.workload {
         println!("{}: instructions per statement", workload.name());
         let counts: Vec<_> = counts.iter().filter(|count| count.workload == *workload).collect();

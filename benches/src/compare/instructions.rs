@@ -37,7 +37,8 @@ impl Instructions {
 /// Steps before the count, in which the proxy and the session become warm.
 const WARM_UP: u64 = 1_000;
 
-/// Runs `steps` steps of each workload by one client, in front of the same servers, through each program in turn.
+/// Runs `steps` steps of each workload by one client, in front of the same servers, through each program in turn; `keep`: the
+/// folder for callgrind's own files, `callgrind.PROGRAM.WORKLOAD`, both counted (from 0, from 1).
 ///
 /// # Errors
 /// valgrind is missing, something does not start, or a statement fails.
@@ -45,6 +46,7 @@ pub fn instructions(
     programs: &[PathBuf],
     workloads: &[Workload],
     steps: u64,
+    keep: Option<&Path>,
     mut progress: impl FnMut(&str),
 ) -> anyhow::Result<Vec<Instructions>> {
     progress("starting a primary and a replica");
@@ -53,7 +55,8 @@ pub fn instructions(
     let mut counts = Vec::new();
     for (number, program) in programs.iter().enumerate() {
         progress(&format!("{} under callgrind", program.display()));
-        let output = folder.join(&format!("callgrind.{number}"));
+        let name = format!("callgrind.{number}");
+        let output = keep.map_or_else(|| folder.join(&name), |keep| keep.join(&name));
         counts.extend(count(program, workloads, steps, &cluster, &login, &folder, &output)?);
     }
     Ok(counts)
