@@ -28,6 +28,8 @@ macro_rules! defects {
 
 #[path = "traps/causality.rs"]
 mod causality;
+#[path = "traps/elsewhere.rs"]
+mod elsewhere;
 #[path = "traps/executions.rs"]
 mod executions;
 #[path = "traps/group.rs"]

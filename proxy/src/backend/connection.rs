@@ -51,6 +51,9 @@ pub struct Connection {
     pub old_at: u64,
     /// Another session has used it, and left what it set.
     pub is_used: bool,
+    /// A command in front of a statement was refused here: what it did before that nobody is sure of, and no other session may
+    /// have the connection.
+    pub is_spoilt: bool,
     /// A write ran here on MariaDB, whose trackers do not tell of user variables that triggers set.
     pub may_have_variables: bool,
     /// When it was last seen to answer, about, in nanoseconds of [`crate::monotonic`].
@@ -82,6 +85,7 @@ impl Connection {
             baseline: None,
             old_at: u64::MAX,
             is_used: false,
+            is_spoilt: false,
             may_have_variables: false,
             quiet_since: monotonic::nanoseconds(),
         }
@@ -102,6 +106,7 @@ impl Connection {
         self.view.variables.clear();
         self.view.user_variables.clear();
         self.view.client_tracks = false;
+        self.view.insert_id = Some(0);
         self.view.revision = 0;
     }
 

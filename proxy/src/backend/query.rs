@@ -73,12 +73,15 @@ impl Connection {
     /// # Errors
     /// [`QueryError`].
     pub async fn apply(&mut self, prefix: &Prefix) -> Result<TextResult, QueryError> {
-        match prefix {
+        let answer = match prefix {
             Prefix::Set(sql) => self.query(sql).await,
+            Prefix::SetRole(argument) => self.query(&[b"SET ROLE ", &**argument].concat()).await,
             Prefix::InitDb(schema) if schema.is_ascii() => self.command(&command::init_db(schema)).await,
             Prefix::InitDb(schema) => self.init_db_in_utf8(schema).await,
             Prefix::SetOption(on) => self.command(&command::set_option(*on)).await,
-        }
+        }?;
+        self.view.accepted(prefix);
+        Ok(answer)
     }
 
     /// Servers read the name in character_set_client, and tell it in UTF-8.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use rolecall_router::session::Variables;
 use rolecall_router::topology::ServerId;
 
 use super::gate::{Gate, Gates, Permit};
@@ -41,6 +42,8 @@ pub struct AccountPool {
     pub(super) used_at: Cell<u64>,
     /// A server has refused its login since then: nothing is opened in advance.
     pub(super) is_refused: Cell<bool>,
+    /// The variables that a login has found last.
+    baseline: RefCell<Option<Arc<Variables>>>,
 }
 
 /// What there is of one server.
@@ -87,11 +90,23 @@ impl AccountPool {
             waiters: Cell::new(0),
             used_at: Cell::new(0),
             is_refused: Cell::new(false),
+            baseline: RefCell::default(),
         }
     }
 
     pub(super) fn is_for(&self, identity: &Identity) -> bool {
         self.identity.logs_in_like(identity)
+    }
+
+    /// A connection's login has found these.
+    pub fn note_baseline(&self, baseline: Option<&Arc<Variables>>) {
+        *self.baseline.borrow_mut() = baseline.cloned();
+    }
+
+    /// What the account's logins find, as far as one has told it.
+    #[must_use]
+    pub fn baseline(&self) -> Option<Arc<Variables>> {
+        self.baseline.borrow().clone()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -170,11 +185,8 @@ impl AccountPool {
         let before = monotonic::nanoseconds().saturating_sub(SHARED_AFTER.as_nanos() as u64);
         self.with(server, |shelf| {
             if !fresh {
-                while let Some((mut link, _)) = shelf.free.pop_back() {
-                    // Nothing takes a connection's schema away.
-                    if !link.is_gone() && (with_schema || link.view.schema.is_empty()) {
-                        return Some(Place::Used(link));
-                    }
+                if let Some(link) = shelf.take_used(with_schema) {
+                    return Some(Place::Used(link));
                 }
                 if let Some(owner) = shelf.idle_owner(server, before, LOOKS) {
                     shelf.owners.push_front(Rc::downgrade(&owner));
@@ -182,7 +194,12 @@ impl AccountPool {
                     return None;
                 }
             }
-            shelf.gate.try_enter(&self.identity.user).map(Place::New)
+            let permit = shelf.gate.try_enter(&self.identity.user).or_else(|| {
+                // One that will not do makes room.
+                drop(shelf.free.pop_front()?);
+                shelf.gate.try_enter(&self.identity.user)
+            });
+            permit.map(Place::New)
         })
     }
 
@@ -340,6 +357,21 @@ impl AccountPool {
 }
 
 impl Shelf {
+    /// The free connection that was used last, if it is there still.
+    fn take_used(&mut self, with_schema: bool) -> Option<Box<Connection>> {
+        for at in (0..self.free.len()).rev() {
+            // Nothing takes a connection's schema away.
+            let suits = self.free.get(at).is_some_and(|(link, _)| with_schema || link.view.schema.is_empty());
+            if suits
+                && let Some((mut link, _)) = self.free.remove(at)
+                && !link.is_gone()
+            {
+                return Some(link);
+            }
+        }
+        None
+    }
+
     /// Nobody is about to give a connection to who waits here.
     fn let_open(&self) {
         for waiter in self.line.iter().filter_map(Weak::upgrade) {

@@ -34,7 +34,7 @@ impl Session {
         };
         // Behind a result whose rows do not tell, or an error.
         if self.sharing.count_is_there && answers.found_rows.is_none() && told.row_count == Some(-1) {
-            match asked(&self.handle, link.found_rows()).await {
+            match asked(&self.worker.shared.clock, &self.handle, link.found_rows()).await {
                 Ok(count) => answers.found_rows = Some(count),
                 Err(Unsaved::Refused(_)) => {}
                 Err(unsaved) => return Err(unsaved),
@@ -51,7 +51,7 @@ impl Session {
         if !told.may_have_conditions {
             return Ok(Conditions::none());
         }
-        let answer = asked(&self.handle, link.query(CONDITIONS_QUESTION.as_bytes())).await?;
+        let answer = asked(&self.worker.shared.clock, &self.handle, link.query(CONDITIONS_QUESTION.as_bytes())).await?;
         // Questions tell of none though they leave the conditions as they are.
         let told = self.state.warnings_told().filter(|count| *count > 0);
         let charset = results_character_set(&self.state, link.baseline.as_deref());

@@ -1,6 +1,8 @@
 //! Reads that see what their session wrote and read before: what is noted of each statement, and what is asked and
 //! awaited before a read goes to a replica. The rule stands in [`rolecall_router::consistency`].
 
+use std::time::Duration;
+
 use rolecall_protocol::command::Command;
 use rolecall_protocol::response::text::Row;
 use rolecall_router::consistency::{
@@ -11,10 +13,14 @@ use rolecall_router::topology::{Primary, Role, ServerId, Topology};
 
 use super::Session;
 use super::dispatch::Job;
-use crate::backend::{Connection, QueryError};
+use super::unsaved::{Unsaved, asked_within};
+use crate::backend::Connection;
 use crate::metrics::CatchUp;
 use crate::monotonic;
 use crate::topology::ServerError;
+
+/// How much later than asked a server may answer.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// What a session's reads are promised, and what that rests on.
 #[derive(Debug)]
@@ -158,16 +164,18 @@ impl Session {
     /// The first row of the answer to a question of the proxy's own.
     async fn ask(&mut self, server: ServerId, sql: &str) -> Option<Row> {
         let mut link = self.take_link(server).await.ok()?;
-        match link.query(sql.as_bytes()).await {
+        // The server itself ends a wait in time, unless it stands still.
+        let limit = self.worker.with_settings(|settings| settings.catch_up_timeout) + GRACE;
+        match asked_within(limit, &self.worker.shared.clock, &self.handle, link.query(sql.as_bytes())).await {
             Ok(mut result) => {
                 self.put_back(link);
                 (!result.rows.is_empty()).then(|| result.rows.swap_remove(0))
             }
-            Err(QueryError::Refused(_)) => {
+            Err(Unsaved::Refused(_)) => {
                 self.put_back(link);
                 None
             }
-            Err(QueryError::Leg(_)) => {
+            Err(Unsaved::Lost | Unsaved::Never) => {
                 self.lose(link);
                 None
             }

@@ -137,7 +137,7 @@ impl Session {
         };
         link.may_have_variables |= self.sharing.is_on && self.state.may_hide_variables(&job.statement);
         let (told, flavour) = (self.state.told(), self.state.lexing().flavour);
-        self.sharing.note_command(job, server, insert_id, told, flavour);
+        self.sharing.note_command(job, &mut link, insert_id, told, flavour);
         self.note_read_or_write(job, (server, role), ended, now);
         match result {
             Ok(exchanged @ (Exchanged::Done(_) | Exchanged::Misplaced(_) | Exchanged::TooManyStatements(_))) => {

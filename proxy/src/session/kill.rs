@@ -1,5 +1,6 @@
 //! KILL, and queries whose client left.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use rolecall_router::sql::{Flavour, Kill, KillTarget, Statement, kill};
 
 use super::dispatch::Job;
 use super::{CloseReason, Session};
-use crate::backend::{Connection, Identity};
+use crate::backend::{Connection, Identity, QueryError};
 use crate::buffer::Buffer;
 use crate::registry::{Leave, Link, SessionHandle};
 use crate::shared::Shared;
@@ -90,12 +91,14 @@ impl Session {
             victim.kill();
         }
         if let Some((link, guard)) = victim.begin_kill() {
-            let arrived = kill_at_server(&self.worker.shared, &self.identity, link, query_only).await;
-            drop(guard);
-            if !arrived && !query_only {
-                // The server will not end what runs there, but the session ends.
+            let arrival = kill_at_server(&self.worker.shared, &self.identity, link, query_only).await;
+            if arrival == Arrival::Unknown || (arrival == Arrival::Not && !query_only) {
+                // The server may not end what runs there, and the session ends; or it may do so later, and nothing else may
+                // run there then (trap H4).
+                victim.kill();
                 victim.call_up(Leave::Now);
             }
+            drop(guard);
         }
         if Arc::ptr_eq(&victim, &self.handle) && !query_only {
             let err = ErrPacket::new(ErrorCode::QUERY_INTERRUPTED, "Query execution was interrupted");
@@ -125,22 +128,39 @@ impl Session {
     }
 }
 
+/// What became of a KILL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Arrival {
+    /// The server has done it.
+    Done,
+    /// It never will.
+    Not,
+    /// It was sent, and not answered.
+    Unknown,
+}
+
 /// Runs KILL on a connection of its own, as the session's user: any account may kill its own threads. When it cannot, the
-/// orphan ends by itself when it writes to its closed connection. Says whether the server did it.
-async fn kill_at_server(shared: &Shared, identity: &Identity, link: Link, query_only: bool) -> bool {
-    let Some(server) = shared.topology.load().server(link.server).cloned() else { return false };
+/// orphan ends by itself when it writes to its closed connection.
+async fn kill_at_server(shared: &Shared, identity: &Identity, link: Link, query_only: bool) -> Arrival {
+    let Some(server) = shared.topology.load().server(link.server).cloned() else { return Arrival::Not };
     let identity = Identity { schema: Vec::new(), ..identity.clone() };
     let sql = format!("KILL {}{}", if query_only { "QUERY " } else { "" }, link.thread_id);
+    let was_sent = Cell::new(false);
     let attempt = async {
-        match shared.connector.connect(&server, &identity).await {
-            Ok(mut connection) => connection.query(sql.as_bytes()).await.map(drop).map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
+        let mut connection = shared.connector.connect(&server, &identity).await.map_err(|error| error.to_string())?;
+        was_sent.set(true);
+        match connection.query(sql.as_bytes()).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                was_sent.set(!matches!(error, QueryError::Refused(_)));
+                Err(error.to_string())
+            }
         }
     };
     match shared.clock.timeout(KILL_TIMEOUT, attempt).await {
-        Ok(Ok(())) => return true,
+        Ok(Ok(())) => return Arrival::Done,
         Ok(Err(error)) => tracing::debug!(server = %server.name, thread = link.thread_id, %error, "KILL failed"),
         Err(_) => tracing::warn!(server = %server.name, thread = link.thread_id, "KILL took too long"),
     }
-    false
+    if was_sent.get() { Arrival::Unknown } else { Arrival::Not }
 }

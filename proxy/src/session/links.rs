@@ -181,7 +181,7 @@ impl Session {
                     if !self.replicas_are_late() && self.catch_up(server, level).await {
                         Ok(Route::To(server))
                     } else {
-                        self.instead_of_late()
+                        self.instead_of_late(level)
                     }
                 }
                 Ok(Route::Ask(primary)) => {
@@ -190,7 +190,7 @@ impl Session {
                     if !std::mem::replace(&mut has_asked, true) && is_worth_it && self.ask_primary(primary).await {
                         self.decided(job, level)
                     } else {
-                        self.instead_of_late()
+                        self.instead_of_late(level)
                     }
                 }
                 Err(Absence { reason, generation, pause }) => {
@@ -205,12 +205,16 @@ impl Session {
     }
 
     /// Where a read goes that waited for a replica, or asked the primary, in vain.
-    fn instead_of_late(&self) -> Result<Route, Absence> {
+    fn instead_of_late(&self, level: Consistency) -> Result<Route, Absence> {
         // In a listener for replicas a read with autocommit=0 begins a transaction, in which writes could follow it.
         let never = self.worker.with_settings(|settings| settings.reads_on_primary == ReadsOnPrimary::Never)
             || (self.mode == Mode::ReplicaOnly && !self.state.is_autocommit());
         self.worker.with_topology(|topology| match &topology.primary {
-            Primary::One(primary) if !never => Ok(Route::To(*primary)),
+            // A new one may lack what the session has seen.
+            Primary::One(primary) if !never => match self.reads.causality.needs_at_primary(level) {
+                Requirement::Anything => Ok(Route::To(*primary)),
+                _ => Ok(Route::Behind(*primary)),
+            },
             _ => Err(Absence {
                 reason: "no replica has executed what this session wrote or read, and the primary may not serve reads"
                     .into(),

@@ -19,7 +19,7 @@ use super::dispatch::Job;
 use super::forward::Exchanged;
 use super::links::{Hold, LinkError, unreachable};
 use super::relay::Outcome;
-use super::sharing::no_connection;
+use super::sharing::{insert_id_lost, no_connection};
 use super::{CloseReason, Session};
 use crate::backend::Connection;
 use crate::buffer::Buffer;
@@ -219,7 +219,15 @@ impl Session {
         buffer: &mut Buffer,
         taken: usize,
     ) -> Result<Ready, CloseReason> {
+        if self.sharing.has_insert_id_elsewhere(target, &job.statement) {
+            Box::pin(self.fetch_insert_id(target)).await;
+        }
         let failed = match self.take_link(target).await {
+            Ok(link) if self.sharing.asks_for_lost_insert_id(&job.statement) => {
+                self.put_back(link);
+                self.send_error(&insert_id_lost()).await?;
+                return Ok(Ready::Told);
+            }
             Ok(mut link) => match self.outgoing(&mut link, buffer, taken, job).await {
                 Ok(own) => return Ok(Ready::Go(link, own)),
                 Err(error) => {
@@ -305,7 +313,7 @@ impl Session {
 
     /// What the connection holds by name may be less now, and pins end; lets others see what pins the session, and by which
     /// statement. Nearly always nothing has changed.
-    fn note_held_and_pins(&mut self, job: &Job, payload: &[u8], accepted: bool) {
+    pub(super) fn note_held_and_pins(&mut self, job: &Job, payload: &[u8], accepted: bool) {
         if job.command != Command::StmtPrepare && self.state.may_hold(&job.statement) {
             // Copied: this is rare.
             let text = self.text_of(job, payload).map(<[u8]>::to_vec);

@@ -4,13 +4,16 @@ use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rolecall_protocol::command::Command;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
 use rolecall_protocol::{Capabilities, SequenceId};
-use rolecall_router::session::{ConditionsBehind, Pins, ResetNames, Told, conditions_behind, restore, wait_timeout};
-use rolecall_router::sql::{Access, Answers, Conditions, Effects, Flavour, Verb};
+use rolecall_router::session::{
+    ConditionsBehind, Pins, ResetNames, Told, View, conditions_behind, restore, wait_timeout,
+};
+use rolecall_router::sql::{Access, Answers, Conditions, Effects, Flavour, Statement, Verb};
 use rolecall_router::topology::ServerId;
 use tokio::time::Instant;
 
@@ -41,6 +44,8 @@ pub(super) struct Sharing {
     insert_id: u64,
     /// The server where a statement may have changed it since.
     insert_id_at: Option<ServerId>,
+    /// It went with the connection that knew it.
+    insert_id_is_lost: bool,
     /// The connection on which the last statement ran has been handed over: what it said of that statement.
     pub answers: Option<Box<Answers>>,
     /// FOUND_ROWS() is what the connection says on which the last statement ran, though `answers` hold the rest.
@@ -68,6 +73,7 @@ impl Sharing {
             spot,
             insert_id: 0,
             insert_id_at: None,
+            insert_id_is_lost: false,
             // Nothing has run yet, whatever the connection has served.
             answers: by_user.then(Box::default),
             count_is_there: false,
@@ -92,6 +98,7 @@ impl Sharing {
     pub fn begin_anew(&mut self, told: Told) {
         self.insert_id = 0;
         self.insert_id_at = None;
+        self.insert_id_is_lost = false;
         let Told { row_count, found_rows, .. } = told;
         self.answers = None;
         if self.by_user {
@@ -105,8 +112,15 @@ impl Sharing {
         self.count_is_there = false;
     }
 
-    /// A command has run at `server`. `insert_id`: what its OK packets told of; None where it failed.
-    pub fn note_command(&mut self, job: &Job, server: ServerId, insert_id: Option<u64>, told: Told, flavour: Flavour) {
+    /// A command has run on `link`. `insert_id`: what its OK packets told of; None where it failed.
+    pub fn note_command(
+        &mut self,
+        job: &Job,
+        link: &mut Connection,
+        insert_id: Option<u64>,
+        told: Told,
+        flavour: Flavour,
+    ) {
         let statement = &job.statement;
         let is_preparation = job.command == Command::StmtPrepare && insert_id.is_some();
         let behind = conditions_behind(job.command, statement, flavour);
@@ -123,9 +137,16 @@ impl Sharing {
         let is_seen_through = statement.verb != Verb::Several
             && !statement.effects.intersects(Effects::UNKNOWN_ROUTINE | Effects::SETS_INSERT_ID);
         let is_left = insert_id == Some(0) && is_seen_through;
-        if !is_left && !matches!(statement.access, Access::Read | Access::Node | Access::Session | Access::Previous) {
-            self.insert_id_at = Some(server);
+        if !is_left && may_touch_insert_id(statement) {
+            self.insert_id_at = Some(link.server.id);
+            link.view.insert_id = None;
+            self.insert_id_is_lost &= insert_id.is_none_or(|id| id == 0);
         }
+    }
+
+    /// Whether LAST_INSERT_ID() must be asked for ([`Session::fetch_insert_id`]) before `statement` runs at `target`.
+    pub fn has_insert_id_elsewhere(&self, target: ServerId, statement: &Statement) -> bool {
+        self.insert_id_at.is_some_and(|server| server != target) && may_touch_insert_id(statement)
     }
 
     /// Whether connections that others have used will do.
@@ -136,9 +157,25 @@ impl Sharing {
     /// What a connection must be told of LAST_INSERT_ID() before it runs this session's statements.
     pub fn insert_id_for(&self, link: &Connection) -> Option<u64> {
         let known_here = link.view.insert_id == Some(self.insert_id) || self.insert_id_at == Some(link.server.id);
-        (self.is_on && !known_here && !rolecall_router::left_out!("last-insert-id")).then_some(self.insert_id)
+        (!known_here && !rolecall_router::left_out!("last-insert-id")).then_some(self.insert_id)
+    }
+
+    /// The connection to `server` is gone, and LAST_INSERT_ID() with it where only that knew it.
+    fn lose_insert_id_at(&mut self, server: ServerId) {
+        if self.insert_id_at == Some(server) {
+            self.insert_id_at = None;
+            self.insert_id_is_lost = true;
+        }
+    }
+
+    /// Whether a statement asks for what nobody knows any more.
+    pub fn asks_for_lost_insert_id(&self, statement: &Statement) -> bool {
+        self.insert_id_is_lost && statement.effects.contains(Effects::READS_INSERT_ID)
     }
 }
+
+/// wait_timeout where no connection of the account has told it yet.
+const DEFAULT_WAIT_TIMEOUT: Duration = Duration::from_secs(28_800);
 
 impl Session {
     /// The connection that was reset goes: its variables are no login's any more.
@@ -211,9 +248,12 @@ impl Session {
     fn idle_limit(&mut self) -> u64 {
         let revision = self.state.revision();
         if self.sharing.idle_limit.0 != revision {
-            let baseline = self.links.iter().find_map(|link| link.baseline.as_deref());
-            // Without a connection nothing is known yet, and nothing has run.
-            let Some(limit) = wait_timeout(&self.state, baseline) else { return u64::MAX };
+            let baseline = self.links.iter().find_map(|link| link.baseline.clone());
+            // Without a connection the account's others tell; without these it is what servers have by default.
+            let baseline = baseline.or_else(|| self.sharing.pool.baseline());
+            let Some(limit) = wait_timeout(&self.state, baseline.as_deref()) else {
+                return DEFAULT_WAIT_TIMEOUT.as_nanos() as u64;
+            };
             self.sharing.idle_limit = (revision, u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
         }
         self.sharing.idle_limit.1
@@ -231,8 +271,11 @@ impl Session {
         self.publish_links();
         self.state.unpin(Pins::FOUND_ROWS);
         self.handle.set_pins(self.state.pins());
-        let saved = match link.is_gone() || link.baseline.is_none() {
+        // On a login's proof nothing has run yet.
+        let is_proof = link.baseline.is_none();
+        let saved = match link.is_gone() {
             true => Err(Unsaved::Lost),
+            false if is_proof => Ok(()),
             false => self.save(&mut link).await,
         };
         match saved {
@@ -246,7 +289,11 @@ impl Session {
                 return;
             }
         }
-        if is_to_close && !self.sharing.pool.is_wanted(server) {
+        if is_proof || link.is_spoilt {
+            self.worker.metrics.destroyed.increment(Destroyed::NotClean);
+            link.transport.close().await;
+            self.sharing.pool.ask_or_let_open(server);
+        } else if is_to_close && !self.sharing.pool.is_wanted(server) {
             link.transport.close().await;
         } else {
             self.leave_statements(&mut link);
@@ -265,10 +312,31 @@ impl Session {
         self.sharing.pool.ask_or_let_open(server);
     }
 
+    /// Before a statement that reads or changes LAST_INSERT_ID() runs at `target`: what another connection knows of it is
+    /// asked for, and the connection to `target` will be told.
+    pub(super) async fn fetch_insert_id(&mut self, target: ServerId) {
+        let Some(server) = self.sharing.insert_id_at else { return };
+        if let Some(at) = self.links.iter().position(|link| link.server.id == server) {
+            let mut link = self.links.swap_remove(at);
+            if self.save_insert_id(&mut link).await == Err(Unsaved::Lost) {
+                self.publish_links();
+                self.note_lost(server);
+                self.worker.shared.topology.report(server, ServerError::Lost);
+            } else {
+                self.put_back(link);
+                self.sharing.has_anothers_count |= self.sharing.is_on;
+            }
+        }
+        self.sharing.lose_insert_id_at(server);
+        if let Some(link) = self.links.iter_mut().find(|link| link.server.id == target) {
+            link.view.revision = View::NOBODYS;
+        }
+    }
+
     /// LAST_INSERT_ID(), where a statement may have changed it on this connection.
     pub(super) async fn save_insert_id(&mut self, link: &mut Connection) -> Result<(), Unsaved> {
         if self.sharing.insert_id_at == Some(link.server.id) {
-            let id = asked(&self.handle, link.last_insert_id()).await?;
+            let id = asked(&self.worker.shared.clock, &self.handle, link.last_insert_id()).await?;
             self.sharing.insert_id = id;
             self.sharing.insert_id_at = None;
             link.view.insert_id = Some(id);
@@ -293,7 +361,7 @@ impl Session {
             return;
         }
         for mut link in std::mem::take(&mut self.links) {
-            if link.baseline.is_none() || link.is_stale() {
+            if link.baseline.is_none() || link.is_spoilt || link.is_stale() {
                 self.worker.metrics.destroyed.increment(Destroyed::Broken);
                 continue;
             }
@@ -313,10 +381,7 @@ impl Session {
         {
             return Some(Place::New(permit));
         }
-        if self.sharing.insert_id_at == Some(server) {
-            // It went with the connection that knew it.
-            self.sharing.insert_id_at = None;
-        }
+        self.sharing.lose_insert_id_at(server);
         let with_schema = !self.state.schema().is_empty();
         self.sharing.pool.take(server, with_schema, !self.sharing.takes_used())
     }
@@ -335,7 +400,9 @@ impl Session {
         let fresh = !self.sharing.takes_used();
         let _held = Held::begin(&self.worker.metrics);
         let mut line = pin!(pool.line_up(server, fresh));
-        let mut joins = Some(&self.worker.metrics.waits);
+        let worker = Rc::clone(&self.worker);
+        let mut joins = Some(&worker.metrics.waits);
+        let mut keeps = true;
         let place = loop {
             let waits = poll_fn(|cx| {
                 let place = line.as_mut().poll(cx);
@@ -346,6 +413,13 @@ impl Session {
             tokio::select! {
                 biased;
                 place = waits => break place,
+                // Behind its own word in the line, so that of two which wait for each other's at least one sees the other's.
+                () = std::future::ready(()), if keeps => {
+                    keeps = false;
+                    if self.is_shareable() {
+                        Box::pin(self.give_what_is_wanted()).await;
+                    }
+                }
                 summons = handle.summoned() => return Err(summons.into()),
                 read = self.client.fill(buffer), if buffer.len() < read_limit => match read {
                     Ok(0) | Err(_) => return Err(CloseReason::ClientGone),
@@ -380,7 +454,14 @@ impl Session {
                 Ok(server) => server.map_err(LinkError::Refused)?,
                 Err(reason) => return Err(LinkError::Ended(reason)),
             };
+            if self.sharing.has_insert_id_elsewhere(server, &job.statement) {
+                Box::pin(self.fetch_insert_id(server)).await;
+            }
             match self.take_link(server).await {
+                Ok(link) if self.sharing.asks_for_lost_insert_id(&job.statement) => {
+                    self.put_back(link);
+                    return Err(LinkError::Refused(insert_id_lost()));
+                }
                 Err(LinkError::NoneFree) => match Box::pin(self.wait_in_line(server, &mut hold, buffer)).await {
                     Ok(true) => {}
                     Ok(false) => return Err(LinkError::Refused(no_connection(self.worker.shared.gates.limits()))),
@@ -420,6 +501,21 @@ impl Session {
         let _ = self.send(&bytes).await;
         CloseReason::Idle
     }
+}
+
+/// Whether a statement may read or change LAST_INSERT_ID().
+const fn may_touch_insert_id(statement: &Statement) -> bool {
+    !matches!(statement.access, Access::Read | Access::Node | Access::Session | Access::Previous)
+        && !matches!(statement.verb, Verb::Begin | Verb::Commit | Verb::Rollback | Verb::Savepoint | Verb::Use)
+}
+
+/// What a client is told who asks for a LAST_INSERT_ID() that nobody knows.
+pub(super) fn insert_id_lost() -> ErrPacket {
+    ErrPacket::new(
+        ErrorCode::CONNECTION_LOST,
+        "Rolecall lost the connection that knew this session's LAST_INSERT_ID(). Nothing was executed: use the id that the \
+         answer to the INSERT itself has told, which drivers keep",
+    )
 }
 
 /// What is still to be answered without the connection that ran a command, on which `answers` are not. None: it tells all.

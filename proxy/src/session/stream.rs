@@ -107,7 +107,7 @@ impl Session {
             Exchanged::Done(outcome) => {
                 self.note_prepared(&job, target, &outcome);
                 self.note_assigned(&job, target, &[], false);
-                self.handle.set_pins(self.state.pins());
+                self.note_held_and_pins(&job, &[], outcome.err.is_none());
                 // A server that refused the statement before its end has closed the connection, and so it is here.
                 if written { Ok(()) } else { Err(CloseReason::ServerLost) }
             }

@@ -1,9 +1,12 @@
 //! What only a connection knows of its session is asked for before it goes.
 
+use std::time::Duration;
+
 use rolecall_protocol::response::ErrPacket;
 
 use super::Session;
 use crate::backend::{Connection, QueryError};
+use crate::clock::Clock;
 use crate::registry::SessionHandle;
 
 /// Why something is still known to the connection alone.
@@ -17,15 +20,30 @@ pub(super) enum Unsaved {
     Lost,
 }
 
-/// The answer to one of the proxy's own questions, unless the session has to end first.
+/// A server that stands still (SIGSTOP, a disk that is gone) keeps neither the session nor what waits for it.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The answer to one of the proxy's own questions, unless the session has to end first. [`Unsaved::Lost`]: the connection is in
+/// the middle of an exchange, and must be given up.
 pub(super) async fn asked<T>(
+    clock: &Clock,
     handle: &SessionHandle,
     question: impl Future<Output = Result<T, QueryError>>,
 ) -> Result<T, Unsaved> {
-    match handle.unless_summoned(question).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(QueryError::Refused(err))) => Err(Unsaved::Refused(err)),
-        Ok(Err(QueryError::Leg(_))) | Err(_) => Err(Unsaved::Lost),
+    asked_within(ANSWER_TIMEOUT, clock, handle, question).await
+}
+
+/// The same for a question whose answer may take `limit` by itself.
+pub(super) async fn asked_within<T>(
+    limit: Duration,
+    clock: &Clock,
+    handle: &SessionHandle,
+    question: impl Future<Output = Result<T, QueryError>>,
+) -> Result<T, Unsaved> {
+    match handle.unless_summoned(clock.timeout(limit, question)).await {
+        Ok(Ok(Ok(answer))) => Ok(answer),
+        Ok(Ok(Err(QueryError::Refused(err)))) => Err(Unsaved::Refused(err)),
+        Ok(Ok(Err(QueryError::Leg(_))) | Err(_)) | Err(_) => Err(Unsaved::Lost),
     }
 }
 

@@ -97,6 +97,7 @@ impl Session {
             Ok(()) => Ok(link),
             Err(QueryError::Refused(err)) => {
                 tracing::warn!(server = %server.name, error = %err, "cannot bring a connection up to date with its session");
+                link.is_spoilt = true;
                 self.put_back(link);
                 Err(LinkError::Refused(err))
             }
@@ -124,6 +125,7 @@ impl Session {
             }
             if self.sharing.is_on && link.baseline.is_none() {
                 link.learn_baseline(self.state.lexing().flavour).await?;
+                self.sharing.pool.note_baseline(link.baseline.as_ref());
                 link.old_at = self.old_at();
             }
             link.query(tracker_setup(self.state.lexing().flavour).as_bytes()).await?;

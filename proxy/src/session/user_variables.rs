@@ -74,7 +74,9 @@ impl Session {
     /// Reads the roles.
     pub(super) async fn save_role(&mut self, link: &mut Connection) -> Result<(), Unsaved> {
         if self.state.role_unread_at() == Some(link.server.id) {
-            let role = asked(&self.handle, link.role(self.state.lexing().flavour)).await?.ok_or(Unsaved::Never)?;
+            let role = asked(&self.worker.shared.clock, &self.handle, link.role(self.state.lexing().flavour))
+                .await?
+                .ok_or(Unsaved::Never)?;
             self.state.set_role(&mut link.view, role);
         }
         Ok(())
@@ -83,7 +85,9 @@ impl Session {
     async fn save_variables(&mut self, link: &mut Connection) -> Result<(), Unsaved> {
         let server = link.server.id;
         if link.may_have_variables {
-            let names = asked(&self.handle, link.doubtful_variables()).await?.ok_or(Unsaved::Never)?;
+            let names = asked(&self.worker.shared.clock, &self.handle, link.doubtful_variables())
+                .await?
+                .ok_or(Unsaved::Never)?;
             self.state.doubt_variables(&mut link.view, server, names);
         }
         if self.state.variables_unread_at() != Some(server) {
@@ -93,7 +97,7 @@ impl Session {
             return Err(Unsaved::Never);
         }
         let question = self.state.user_variables_question();
-        let answer = asked(&self.handle, link.query(&question)).await?;
+        let answer = asked(&self.worker.shared.clock, &self.handle, link.query(&question)).await?;
         let row = answer.rows.first();
         let is_known = row.is_some_and(|row| self.state.note_values(&mut link.view, &answer.columns, row));
         if is_known { Ok(()) } else { Err(Unsaved::Never) }

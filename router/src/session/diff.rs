@@ -7,6 +7,8 @@ use crate::sql::Flavour;
 /// A command in front of a statement, to bring a connection up to date; its reply is kept from the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Prefix {
+    /// COM_QUERY with SET ROLE and this behind it
+    SetRole(Vec<u8>),
     /// COM_INIT_DB
     InitDb(Vec<u8>),
     /// COM_QUERY with SET
@@ -33,7 +35,7 @@ pub fn diff(session: &SessionState, view: &View) -> Vec<Prefix> {
     }
     // First: schemas and variables may be open to the role alone.
     if let Some(argument) = session.missing_role(view) {
-        prefixes.push(Prefix::Set([b"SET ROLE ", argument].concat()));
+        prefixes.push(Prefix::SetRole(argument.to_vec()));
     }
     if view.schema != session.schema() && !session.schema().is_empty() && !crate::left_out!("schema") {
         prefixes.push(Prefix::InitDb(session.schema().to_vec()));

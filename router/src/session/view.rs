@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Role;
 use super::user_variables::Values;
+use super::{Prefix, Role};
 
 /// Session variables by name, as trackers report them.
 pub type Variables = BTreeMap<Box<[u8]>, Box<[u8]>>;
@@ -36,6 +36,19 @@ pub struct View {
 impl View {
     /// A revision that no session has: the connection has to be compared with whatever session takes it.
     pub const NOBODYS: u64 = u64::MAX;
+}
+
+impl View {
+    /// The server has accepted a command in front of a statement: whatever comes of the next ones, this holds. What SET has set
+    /// of variables is noted by who knows them all ([`super::SessionState::settle`]).
+    pub fn accepted(&mut self, prefix: &Prefix) {
+        match prefix {
+            Prefix::SetRole(argument) => self.role = Role::Set(argument.clone().into()),
+            Prefix::InitDb(schema) => self.schema.clone_from(schema),
+            Prefix::SetOption(on) => self.multi_statements = Some(*on),
+            Prefix::Set(_) => {}
+        }
+    }
 }
 
 impl Default for View {

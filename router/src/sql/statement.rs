@@ -131,6 +131,8 @@ bitflags! {
         const SETS_INSERT_ID = 1 << 31;
         /// SET ROLE.
         const SETS_ROLE = 1 << 32;
+        /// LAST_INSERT_ID(), `@@last_insert_id`, `@@identity`.
+        const READS_INSERT_ID = 1 << 33;
     }
 }
 

@@ -10,10 +10,10 @@ use rolecall_tests::{Stage, StatementCounts, on_every_server};
 use crate::rival::Narrow;
 
 /// While this lives, the replica of [`Narrow`] executes nothing that it receives. One test at a time.
-struct HeldBack(Client, #[expect(dead_code, reason = "a guard")] MutexGuard<'static, ()>);
+pub struct HeldBack(Client, #[expect(dead_code, reason = "a guard")] MutexGuard<'static, ()>);
 
 impl HeldBack {
-    fn new(stage: &Stage) -> Self {
+    pub fn new(stage: &Stage) -> Self {
         static TURNS: [OnceLock<Mutex<()>>; 2] = [OnceLock::new(), OnceLock::new()];
         let turn = TURNS[usize::from(stage.flavour().is_mariadb())].get_or_init(Mutex::default);
         let turn = turn.lock().unwrap_or_else(PoisonError::into_inner);

@@ -61,7 +61,10 @@ impl Session {
         prefixes.extend(diff(&past, &link.view));
         link.view.revision = View::NOBODYS;
         for prefix in prefixes {
-            link.apply(&prefix).await.map_err(|error| link_error(link, error))?;
+            if let Err(error) = link.apply(&prefix).await {
+                link.is_spoilt = true;
+                return Err(link_error(link, error));
+            }
         }
         link.view.schema = schema.to_vec();
         link.view.variables.clone_from(variables);

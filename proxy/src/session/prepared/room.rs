@@ -7,6 +7,7 @@ use rolecall_router::topology::ServerId;
 
 use crate::backend::Connection;
 use crate::session::Session;
+use crate::session::unsaved::asked;
 
 impl Session {
     /// Statements that one connection may have; a session's own are not counted against it.
@@ -59,7 +60,7 @@ impl Session {
         while let Some((pool, mut link)) = self.worker.pool.take_free_with_statements(server) {
             let closed = link.statements.leave_session(0);
             // COM_STMT_CLOSE has no answer: that of a PING tells that it was read.
-            if link.command(&command::PING).await.is_ok() {
+            if asked(&self.worker.shared.clock, &self.handle, link.command(&command::PING)).await.is_ok() {
                 self.worker.metrics.statements_closed.add(closed as u64);
                 pool.give(link);
                 return true;

@@ -8,7 +8,7 @@ use super::{SessionState, Warnings};
 use crate::session::diff::{BY_NAMES, CHARACTER_SET, COLLATION};
 use crate::session::tracking::{is_harmless, is_replayed};
 use crate::session::{Pins, View};
-use crate::sql::{Access, Effects, Statement, Verb};
+use crate::sql::{Access, Effects, Flavour, Statement, Verb};
 use crate::topology::ServerId;
 
 /// Bytes of GTIDs that one command's OK packets may name.
@@ -46,8 +46,11 @@ impl SessionState {
         let in_transaction = ok.status.contains(StatusFlags::IN_TRANS) && !crate::left_out!("transaction");
         self.transaction = in_transaction.then_some(server);
         self.uncertain = None;
-        let ends_one = was_open || ok.affected_rows > 0 || matches!(statement.verb, Verb::Commit | Verb::Rollback);
-        self.end_passing_pins(statement, ends_one && self.transaction.is_none());
+        if self.pins.intersects(Pins::ONE_SHOT | Pins::FOUND_ROWS) {
+            let ends_one =
+                was_open || matches!(statement.verb, Verb::Commit | Verb::Rollback) || self.tells_of_gtids(ok);
+            self.end_passing_pins(statement, ends_one && self.transaction.is_none());
+        }
         if ok.state_changes.is_empty() && statement.effects.is_empty() {
             return Ok(Observed::default());
         }
@@ -58,6 +61,10 @@ impl SessionState {
         } else {
             self.observe_changes(view, ok, statement.effects)?
         };
+        // Of several statements in one text the first OK tells nothing of the last.
+        if statement.effects.contains(Effects::UNLOCKS) && statement.verb != Verb::Several {
+            self.unpin(Pins::TABLE_LOCK);
+        }
         self.note_effects(server, statement);
         if unexplained {
             self.pin(Pins::UNEXPLAINED, server);
@@ -92,7 +99,8 @@ impl SessionState {
         }
         // Without autocommit a statement that fails has begun a transaction, which no ERR tells.
         let may_begin = !self.is_autocommit();
-        if self.transaction.is_some() || may_begin || !statement.effects.is_empty() || statement.verb == Verb::Several {
+        let leaves = !statement.effects.difference(Effects::READS_INSERT_ID).is_empty();
+        if self.transaction.is_some() || may_begin || leaves || statement.verb == Verb::Several {
             self.uncertain = (!crate::left_out!("doubt")).then_some(server);
             self.note_effects(server, statement);
         }
@@ -102,7 +110,8 @@ impl SessionState {
     fn observe_changes(&mut self, view: &mut View, ok: &OkPacket, effects: Effects) -> Result<bool, ProtocolError> {
         let mut changed = false;
         let (mut collation, mut character_sets) = (false, 0);
-        let mut explained = effects.intersects(!Effects::READ_ONLY) || std::mem::take(&mut self.expects_state_change);
+        let mut explained = effects.intersects(!(Effects::READ_ONLY | Effects::READS_INSERT_ID))
+            || std::mem::take(&mut self.expects_state_change);
         for change in ok.changes() {
             match change? {
                 SessionStateChange::SystemVariable { name, value } => {
@@ -167,9 +176,6 @@ impl SessionState {
 
     /// Ends what holds for the next statement only. `ended`: a transaction has certainly come to its end.
     fn end_passing_pins(&mut self, statement: &Statement, ended: bool) {
-        if !self.pins.intersects(Pins::ONE_SHOT | Pins::FOUND_ROWS) {
-            return;
-        }
         // One-shot characteristics wait through whatever touches no table: SET, SHOW, UNLOCK INSTANCE, SELECT 1 …
         if ended {
             self.unpin(Pins::ONE_SHOT);
@@ -179,10 +185,18 @@ impl SessionState {
         }
     }
 
+    /// Whether a transaction by itself has certainly ended. MySQL's GTIDs say so; affected rows do not (`SELECT 1 INTO @a`, CALL),
+    /// nor do MariaDB's GTIDs: a write to a table without transactions leaves the one-shot characteristics (measured on 9.7,
+    /// 10.11, 11.8).
+    fn tells_of_gtids(&self, ok: &OkPacket) -> bool {
+        self.lexing.flavour == Flavour::Mysql
+            && ok
+                .changes()
+                .flatten()
+                .any(|change| matches!(change, SessionStateChange::Gtids(gtids) if !gtids.is_empty()))
+    }
+
     fn note_effects(&mut self, server: ServerId, statement: &Statement) {
-        if statement.effects.contains(Effects::UNLOCKS) {
-            self.unpin(Pins::TABLE_LOCK);
-        }
         let pins = Pins::of(statement);
         if !pins.is_empty() {
             self.pin(pins, server);

@@ -217,7 +217,7 @@ impl<'a> Reader<'a> {
 
     /// The primary's connection has it: reads on replicas in between do not change it (trap C15).
     fn last_insert_id(&mut self) {
-        self.verdict.raise(Access::Primary, "asks for the last insert id");
+        self.verdict.leaves(Effects::READS_INSERT_ID, "asks for the last insert id");
     }
 
     /// Whether `(` follows the name that ended at `end` in the way that the words of the grammar demand.

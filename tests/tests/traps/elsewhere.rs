@@ -1,0 +1,141 @@
+//! What a session has at one server while it is at another (C12, C15), what only seems to have ended (B4, B18), and two
+//! sessions that want each other's connections (H8).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rolecall_protocol::Capabilities;
+use rolecall_tests::middle_box::{From, MiddleBox, Verdict};
+use rolecall_tests::raw::Kind;
+use rolecall_tests::{Proxy, ProxyOptions, on_every_server};
+
+use crate::causality::HeldBack;
+use crate::rival::Narrow;
+
+const TABLES: &[&str] = &[
+    "create table t (id int primary key, a int)",
+    "insert into t values (1, 10), (2, 20), (3, 30)",
+    "create table auto (id int primary key auto_increment, a bigint)",
+    "insert into auto (a) values (1), (2)",
+];
+
+on_every_server! {
+    /// A transaction that only reads runs at the replica, and its questions are about what the primary gave.
+    fn c15_the_last_insert_id_follows_into_a_transaction_on_a_replica(stage) {
+        let narrow = Narrow::new(stage);
+        let (insert, ask, begin) = ("insert into auto (a) values (3)", "select last_insert_id()", "start transaction read only");
+        let tally = narrow.follow("trap_c15_there", TABLES, &[
+            &[insert, begin, ask, "select a from t where id = last_insert_id() - 1", "commit", ask],
+            &[insert, "select a from t where id = 1", begin, "select a from t where id = 1", ask, "commit", ask, insert, ask],
+            &[insert, begin, "select last_insert_id(7)", ask, "commit", ask, "insert into t values (last_insert_id(), 1)"],
+            &[insert, begin, "insert into auto (a) values (4)", ask, "rollback", ask],
+            &[begin, ask, "commit", insert, begin, ask, "commit", ask],
+        ]);
+        assert!(tally.taken > 0, "{tally:?}");
+    }
+
+    /// The lock is let go by a statement that is carried out, and by nothing else.
+    fn b18_an_unlock_that_fails_unlocks_nothing(stage) {
+        let narrow = Narrow::new(stage);
+        let lock = "lock tables t write";
+        narrow.follow_in(narrow.trial("trap_b18_fails").setup(TABLES).with(Capabilities::MULTI_STATEMENTS), &[
+            &[lock, "unlock tables x", "select count(*) from t", "select count(*) from auto", "unlock tables", "select count(*) from auto"],
+            &[lock, "insert into t values (1, 1); unlock tables", "select count(*) from t", "select count(*) from auto", "unlock tables"],
+            &[lock, "do 1; select nothing from t; unlock tables", "select count(*) from t", "select count(*) from auto", "unlock tables"],
+        ]);
+    }
+
+    /// Rows that an OK counts are no transaction.
+    fn b4_one_shot_characteristics_wait_for_a_transaction(stage) {
+        let narrow = Narrow::new(stage);
+        let (once, write) = ("set transaction read only", "insert into t values (9, 9)");
+        narrow.follow("trap_b4_waits", &[TABLES, &["create procedure one() select 1 into @z"]].concat(), &[
+            &[once, "select 1 into @x", write, "select count(*) from t"],
+            &[once, "call one()", write],
+            &[once, "select a from t where id = 1 into @x", write, write],
+            &[once, "begin", write, "commit", write, "delete from t where id = 9"],
+        ]);
+    }
+
+    /// The replica takes the session's schema and refuses its variable: who has that connection next is in its own schema.
+    fn c12_a_schema_that_was_half_told_is_nobody_elses(stage) {
+        let narrow = Narrow::new(stage);
+        let right = if stage.flavour().is_mariadb() { "binlog admin" } else { "session_variables_admin" };
+        let options = stage.account("trap_c12_half", &["drop database if exists trap_c12_half_b", "create database trap_c12_half_b", "grant all on trap_c12_half_b.* to trap_c12_half@'%'"]);
+        stage.set.wait_until_replicated();
+        let held = HeldBack::new(stage);
+        stage.set.primary.run(&format!("grant {right} on *.* to trap_c12_half@'%'"));
+        let [mut session, mut other] = [0, 1].map(|_| narrow.proxy.login(&options));
+        let ask = "/* rolecall: eventual */ select database() from trap_c12_half.t where id = 1";
+        assert_eq!(session.run(ask).value(), "trap_c12_half");
+        session.run("/* rolecall: primary */ set session binlog_row_image = 'minimal'");
+        session.run("/* rolecall: primary */ use trap_c12_half_b");
+        for _ in 0..2 {
+            assert_eq!(session.run(ask).value(), "trap_c12_half_b");
+            assert_eq!(other.run(ask).value(), "trap_c12_half");
+        }
+        // The session itself, too.
+        session.run("/* rolecall: primary */ use trap_c12_half");
+        session.run("/* rolecall: primary */ set session binlog_row_image = default");
+        drop(held);
+        stage.set.wait_until_replicated();
+        for _ in 0..2 {
+            assert_eq!(session.run(ask).value(), "trap_c12_half");
+            assert_eq!(other.run(ask).value(), "trap_c12_half");
+        }
+        stage.set.primary.run("drop database trap_c12_half_b");
+    }
+
+    /// One has the connection to the primary and reads, the other the one to the replica and writes, both at once.
+    fn h8_two_that_want_each_others_connections_get_them(stage) {
+        let narrow = Narrow::new(stage);
+        let options = stage.account("trap_h8_both", &["create table w (a int)"]);
+        let [mut one, mut two] = [0, 1].map(|_| narrow.proxy.login(&options));
+        let started = Instant::now();
+        for _ in 0..40 {
+            one.run("insert into w values (1)");
+            two.run("/* rolecall: eventual */ select count(*) from t");
+            one.send_query("/* rolecall: eventual */ select count(*) from t");
+            two.send_query("insert into w values (2)");
+            for client in [&mut one, &mut two] {
+                let reply = client.read_reply(Kind::Result);
+                assert_eq!(reply.code(), 0, "{:?}", reply.error());
+            }
+        }
+        assert!(started.elapsed() < Duration::from_secs(40), "they wait for each other");
+    }
+
+    /// A replica that says nothing more while a read waits for it to catch up: the primary answers, and KILL would end it.
+    fn f1_a_replica_that_stands_still_keeps_no_read(stage) {
+        let asks = if stage.flavour().is_mariadb() { "MASTER_GTID_WAIT" } else { "WAIT_FOR_EXECUTED_GTID_SET" };
+        let stalled = Arc::new(AtomicBool::new(false));
+        let is_stalled = Arc::clone(&stalled);
+        let way = MiddleBox::start(stage.set.replicas[0].address(), move |moment| {
+            let is_wait = moment.command.windows(asks.len()).any(|part| part == asks.as_bytes());
+            if moment.from == From::Server && is_wait {
+                is_stalled.store(true, Ordering::SeqCst);
+                return Verdict::Silence;
+            }
+            Verdict::Pass
+        });
+        let configuration = "backend: {tls: {mode: \"off\"}, public_key: {ask: true}}\nrouting: {catch_up_timeout: 200ms}\n".to_owned();
+        let backends = vec![stage.set.primary.address(), way.address()];
+        let proxy = Proxy::start([], &ProxyOptions { configuration, backends, ..ProxyOptions::default() });
+        let options = stage.account("trap_f1_still", &[]);
+        let mut client = proxy.login(&options);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut number = 100;
+        while !stalled.load(Ordering::SeqCst) {
+            assert!(Instant::now() < deadline, "no read ever waits for the replica");
+            number += 1;
+            let held = HeldBack::new(stage);
+            client.run(&format!("insert into t values ({number}, 1)"));
+            let asked = Instant::now();
+            assert_eq!(client.run(&format!("select count(*) from t where id = {number}")).value(), "1");
+            assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+            drop(held);
+        }
+        proxy.expect_no_panic();
+    }
+}
