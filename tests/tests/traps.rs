@@ -54,6 +54,8 @@ mod pairs;
 mod places;
 #[path = "traps/prepared.rs"]
 mod prepared;
+#[path = "traps/remains.rs"]
+mod remains;
 #[path = "traps/rival.rs"]
 mod rival;
 #[path = "traps/state.rs"]

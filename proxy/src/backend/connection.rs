@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rolecall_protocol::handshake::Established;
 use rolecall_protocol::{Capabilities, MariadbCapabilities, StatusFlags};
-use rolecall_router::session::{Variables, View};
+use rolecall_router::session::{Prefix, Variables, View};
 use rolecall_router::topology::Server;
 
 use crate::buffer::Buffer;
@@ -51,9 +51,15 @@ pub struct Connection {
     pub old_at: u64,
     /// Another session has used it, and left what it set.
     pub is_used: bool,
+    /// Commands that go in the next statement's own write, in front of it: the view counts them as accepted.
+    pub ahead: Vec<Prefix>,
+    /// Bytes that came behind the answers to these.
+    pub read_ahead: Option<Buffer>,
     /// A command in front of a statement was refused here: what it did before that nobody is sure of, and no other session may
     /// have the connection.
     pub is_spoilt: bool,
+    /// The last statement may have left conditions here, which on MariaDB outlive statements without tables.
+    pub has_conditions: bool,
     /// A write ran here on MariaDB, whose trackers do not tell of user variables that triggers set.
     pub may_have_variables: bool,
     /// When it was last seen to answer, about, in nanoseconds of [`crate::monotonic`].
@@ -85,7 +91,10 @@ impl Connection {
             baseline: None,
             old_at: u64::MAX,
             is_used: false,
+            ahead: Vec::new(),
+            read_ahead: None,
             is_spoilt: false,
+            has_conditions: false,
             may_have_variables: false,
             quiet_since: monotonic::nanoseconds(),
         }

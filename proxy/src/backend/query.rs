@@ -2,15 +2,15 @@
 
 use rolecall_protocol::ProtocolError;
 use rolecall_protocol::command;
-use rolecall_protocol::packet::SequenceId;
+use rolecall_protocol::packet::{SequenceId, put_packet};
 use rolecall_protocol::response::text;
 use rolecall_protocol::response::{ErrPacket, OkPacket};
 use rolecall_protocol::statement::{PrepareOk, put_query};
 use rolecall_protocol::wire::Reader;
 use rolecall_router::session::{
-    BASELINE_QUESTION, COLLATION_QUESTION, FOUND_ROWS_QUESTION, GLOBAL_CHARACTER_SETS_QUESTION, INSERT_ID_QUESTION,
-    Prefix, ROLE_QUESTION, ResetNames, Role, VARIABLES_QUESTION, Variables, is_replayed, names, rows_are_limited,
-    set_client_charset, unlimited_baseline_question,
+    BASELINE_QUESTION, CLEAR_CONDITIONS, COLLATION_QUESTION, FLAGS_QUESTION_MARIADB, FOUND_ROWS_QUESTION,
+    GLOBAL_CHARACTER_SETS_QUESTION, INSERT_ID_QUESTION, Prefix, ROLE_QUESTION, ResetNames, Role, VARIABLES_QUESTION,
+    Variables, is_replayed, names, rows_are_limited, set_client_charset, unlimited_baseline_question,
 };
 use rolecall_router::sql::{Flavour, user_variable_name};
 
@@ -73,15 +73,71 @@ impl Connection {
     /// # Errors
     /// [`QueryError`].
     pub async fn apply(&mut self, prefix: &Prefix) -> Result<TextResult, QueryError> {
-        let answer = match prefix {
-            Prefix::Set(sql) => self.query(sql).await,
-            Prefix::SetRole(argument) => self.query(&[b"SET ROLE ", &**argument].concat()).await,
-            Prefix::InitDb(schema) if schema.is_ascii() => self.command(&command::init_db(schema)).await,
-            Prefix::InitDb(schema) => self.init_db_in_utf8(schema).await,
-            Prefix::SetOption(on) => self.command(&command::set_option(*on)).await,
+        let answer = match (self.payload_of(prefix), prefix) {
+            (None, Prefix::InitDb(schema)) => self.init_db_in_utf8(schema).await,
+            (payload, _) => self.command(&payload.unwrap_or_default()).await,
         }?;
         self.view.accepted(prefix);
         Ok(answer)
+    }
+
+    /// The one command of a prefix; None: it takes several.
+    fn payload_of(&self, prefix: &Prefix) -> Option<Vec<u8>> {
+        let mut payload = Vec::new();
+        match prefix {
+            Prefix::Set(sql) => put_query(&mut payload, sql, self.capabilities),
+            Prefix::ClearConditions => put_query(&mut payload, CLEAR_CONDITIONS.as_bytes(), self.capabilities),
+            Prefix::SetRole(argument) => {
+                put_query(&mut payload, &[b"SET ROLE ", &**argument].concat(), self.capabilities)
+            }
+            Prefix::InitDb(schema) if schema.is_ascii() => return Some(command::init_db(schema)),
+            Prefix::InitDb(_) => return None,
+            Prefix::SetOption(on) => return Some(command::set_option(*on).to_vec()),
+        }
+        Some(payload)
+    }
+
+    /// Whether these commands may go in a statement's own write. Each compressed command begins a packet of its own.
+    #[must_use]
+    pub fn can_go_ahead(&self, prefixes: &[Prefix]) -> bool {
+        !self.transport.is_compressed() && prefixes.iter().all(|prefix| self.payload_of(prefix).is_some())
+    }
+
+    /// Sends what was to go ahead of a statement by itself, and waits for the answers.
+    ///
+    /// # Errors
+    /// [`QueryError`]; the connection is of no more use, since its view counts all as accepted.
+    pub async fn send_ahead(&mut self) -> Result<(), QueryError> {
+        for prefix in std::mem::take(&mut self.ahead) {
+            if let Err(error) = self.apply(&prefix).await {
+                self.transport.poison();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// The bytes of what goes ahead of a statement.
+    #[must_use]
+    pub fn bytes_ahead(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for payload in self.ahead.iter().filter_map(|prefix| self.payload_of(prefix)) {
+            put_packet(&mut bytes, &mut SequenceId(0), &payload);
+        }
+        bytes
+    }
+
+    /// Reads the answers to what went ahead of a statement: what came behind them stays in [`Self::read_ahead`].
+    ///
+    /// # Errors
+    /// [`QueryError`]: the connection must be closed, since the statement has run all the same.
+    pub async fn answers_ahead(&mut self) -> Result<(), QueryError> {
+        let mut buffer = Buffer::borrow();
+        for _ in std::mem::take(&mut self.ahead) {
+            self.answer(&mut buffer).await?;
+        }
+        self.read_ahead = (!buffer.is_empty()).then_some(buffer);
+        Ok(())
     }
 
     /// Servers read the name in character_set_client, and tell it in UTF-8.
@@ -112,6 +168,14 @@ impl Connection {
         variables.retain(|name, _| is_replayed(name));
         self.baseline = Some(Arc::new(variables));
         Ok(())
+    }
+
+    /// The values of what MariaDB's trackers mix up.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn flags(&mut self) -> Result<Variables, QueryError> {
+        self.variables(FLAGS_QUESTION_MARIADB).await
     }
 
     async fn variables(&mut self, question: &str) -> Result<Variables, QueryError> {
@@ -251,11 +315,14 @@ impl Connection {
     /// # Errors
     /// [`QueryError`].
     pub async fn command(&mut self, payload: &[u8]) -> Result<TextResult, QueryError> {
+        self.send(payload).await?;
+        self.answer(&mut Buffer::borrow()).await
+    }
+
+    async fn answer(&mut self, buffer: &mut Buffer) -> Result<TextResult, QueryError> {
         let capabilities = self.capabilities;
         let metadata_flag = self.has_metadata_flag();
-        let mut buffer = Buffer::borrow();
-        self.send(payload).await?;
-        let mut exchange = Exchange::new(&mut self.transport, &mut buffer);
+        let mut exchange = Exchange::new(&mut self.transport, buffer);
         exchange.sequence = SequenceId(1);
         let first = exchange.read(ANSWER_PACKET_LIMIT).await?;
         let mut result = TextResult::default();

@@ -22,7 +22,7 @@ use crate::backend::{Connection, Identity};
 use crate::buffer::Buffer;
 use crate::client::{Claim, LoginEnd, authenticate, first_plugin, prove};
 use crate::exchange::Exchange;
-use crate::metrics::LoginOutcome;
+use crate::metrics::{Destroyed, LoginOutcome};
 use crate::pool::Spot;
 
 /// How long the answer to a wrong password takes.
@@ -203,6 +203,9 @@ impl Session {
                 }
                 kept = Some(link);
             } else {
+                if self.sharing.by_user() {
+                    self.worker.metrics.destroyed.increment(Destroyed::NotClean);
+                }
                 link.transport.close().await;
             }
         }

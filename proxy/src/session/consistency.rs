@@ -175,7 +175,7 @@ impl Session {
                 self.put_back(link);
                 None
             }
-            Err(Unsaved::Lost | Unsaved::Never) => {
+            Err(Unsaved::Lost | Unsaved::Never | Unsaved::Held) => {
                 self.lose(link);
                 None
             }

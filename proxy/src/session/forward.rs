@@ -1,6 +1,7 @@
 //! A statement's way to one server, and its reply's way back.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 
 use rolecall_protocol::command::Command;
@@ -18,8 +19,10 @@ use super::local_file::send_file;
 use super::patience::Patience;
 use super::relay::{Outcome, Relay, Step};
 use super::{CloseReason, Session, write_to_client};
-use crate::backend::Connection;
+use crate::backend::{Connection, QueryError};
 use crate::buffer::Buffer;
+use crate::exchange::LegError;
+use crate::metrics::Destroyed;
 use crate::monotonic;
 use crate::registry::{Link, SessionHandle};
 use crate::topology::ServerError;
@@ -35,6 +38,9 @@ pub(super) enum Exchanged {
     Done(Outcome),
     /// The server refused what another one may accept; nothing of that has reached the client.
     Misplaced(ErrPacket),
+    /// The server refused what went ahead of the statement: that has run in a state that is not the session's, and its reply
+    /// is thrown away with the connection.
+    NotUpToDate,
     /// The server has as many prepared statements as it may have, and made no other; nothing of that has reached the client.
     TooManyStatements(ErrPacket),
     /// The server was lost.
@@ -79,6 +85,9 @@ impl Session {
         own: Option<Vec<u8>>,
         job: &Job,
     ) -> Result<Exchanged, CloseReason> {
+        if !link.ahead.is_empty() {
+            return Box::pin(self.exchange_behind(link, buffer, taken, job)).await;
+        }
         self.begin(&link);
         link.transport.new_exchange();
         let bytes = own.as_deref().unwrap_or(&buffer.filled()[..taken]);
@@ -98,6 +107,43 @@ impl Session {
             tracing::debug!(server = %link.server.name, "writing a command failed");
         }
         self.receive(link, buffer, taken, job, Sent::default()).await
+    }
+
+    /// The same for a read that goes behind commands of the proxy's own, in one write (sessions.md 3).
+    async fn exchange_behind(
+        &mut self,
+        mut link: Box<Connection>,
+        buffer: &mut Buffer,
+        taken: usize,
+        job: &Job,
+    ) -> Result<Exchanged, CloseReason> {
+        self.begin(&link);
+        let mut bytes = link.bytes_ahead();
+        bytes.extend_from_slice(&buffer.filled()[..taken]);
+        let handle = Arc::clone(&self.handle);
+        let exchange = async {
+            link.transport.write_all(&bytes).await.map_err(LegError::from)?;
+            link.answers_ahead().await
+        };
+        let answered = match handle.unless_cut_off(exchange).await {
+            Ok(answered) => answered,
+            Err(summons) => {
+                self.abandon(link);
+                return Err(summons.into());
+            }
+        };
+        let Err(error) = answered else { return self.receive(link, buffer, taken, job, Sent::default()).await };
+        let server = Arc::clone(&link.server);
+        tracing::debug!(server = %server.name, %error, "what went ahead of a read failed");
+        drop(link);
+        self.publish_links();
+        self.handle.end();
+        if matches!(error, QueryError::Refused(_)) {
+            self.worker.metrics.destroyed.increment(Destroyed::NotRestored);
+            return Ok(Exchanged::NotUpToDate);
+        }
+        self.worker.shared.topology.report(server.id, ServerError::Lost);
+        Ok(Exchanged::Lost { reached: false, boundary: Some(SequenceId(1)) })
     }
 
     /// A statement is about to run on `link`, which [`Self::take_link`] gave: KILL reaches it from now on.
@@ -129,7 +175,7 @@ impl Session {
         let ended = match &result {
             Ok(Exchanged::Done(outcome)) if outcome.err.is_none() => Ended::Ok,
             Ok(Exchanged::Done(_) | Exchanged::Misplaced(_) | Exchanged::TooManyStatements(_)) => Ended::Err,
-            Ok(Exchanged::Lost { .. }) | Err(_) => Ended::Broken,
+            Ok(Exchanged::Lost { .. } | Exchanged::NotUpToDate) | Err(_) => Ended::Broken,
         };
         let insert_id = match &result {
             Ok(Exchanged::Done(outcome)) if outcome.err.is_none() => Some(outcome.insert_id),
@@ -144,7 +190,7 @@ impl Session {
                 self.put_back(link);
                 Ok(exchanged)
             }
-            Ok(lost @ Exchanged::Lost { .. }) => {
+            Ok(lost @ (Exchanged::Lost { .. } | Exchanged::NotUpToDate)) => {
                 let server = link.server.id;
                 drop(link);
                 self.publish_links();
@@ -168,6 +214,8 @@ impl Session {
     ) -> Result<Exchanged, CloseReason> {
         let context = self.reply_context(link, job);
         let is_tied = self.state.tied_to().is_some();
+        let mut reply = link.read_ahead.take().unwrap_or_else(Buffer::borrow);
+        let mut is_there = !reply.is_empty();
         let Connection { transport, view, server, statements, .. } = link;
         let client = &mut self.client;
         let mut relay = Relay {
@@ -186,10 +234,13 @@ impl Session {
             return Ok(Exchanged::Done(relay.outcome));
         }
         let first = SequenceId(sent.last.next().0.wrapping_add(sent.raised));
-        let mut reply = Buffer::borrow();
         let mut reached = false;
         loop {
-            match self.handle.unless_cut_off(arrive(client, transport, &mut reply, buffer, taken)).await? {
+            let arrived = match std::mem::take(&mut is_there) {
+                true => Arrived::Bytes,
+                false => self.handle.unless_cut_off(arrive(client, transport, &mut reply, buffer, taken)).await?,
+            };
+            match arrived {
                 Arrived::Bytes => {}
                 Arrived::ClientGone => return Err(CloseReason::ClientGone),
                 Arrived::ServerLost => return Ok(lost(&relay, reached, first, &reply)),

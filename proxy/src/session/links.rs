@@ -16,7 +16,7 @@ use super::forward::READ_AHEAD;
 use super::{CloseReason, Session};
 use crate::backend::Connection;
 use crate::buffer::Buffer;
-use crate::metrics::{ErrorKind, Held};
+use crate::metrics::{Destroyed, ErrorKind, Held};
 use crate::pool::Place;
 use crate::topology::ServerError;
 
@@ -303,6 +303,7 @@ impl Session {
             // Nothing takes a connection's schema away but a new login.
             let has_lost_schema = self.state.schema().is_empty() && !link.view.schema.is_empty();
             if has_lost_schema && !tied {
+                self.worker.metrics.destroyed.increment(Destroyed::NotRestored);
                 let permit = link.permit.take();
                 link.transport.close().await;
                 self.publish_links();
@@ -333,6 +334,7 @@ impl Session {
     }
 
     pub(super) fn put_back(&mut self, link: Box<Connection>) {
+        debug_assert!(link.ahead.is_empty(), "a statement was to take these with it");
         self.links.push(link);
     }
 }

@@ -64,7 +64,7 @@ pub struct Session {
     #[expect(clippy::vec_box, reason = "a link moves out and back for each statement: a pointer, not the connection")]
     links: Vec<Box<Connection>>,
     prepared: PreparedStatements,
-    /// User variables that are on a replica still.
+    /// What its reads are promised, and what they must see for that.
     reads: Reads,
     sharing: Sharing,
 }
@@ -147,7 +147,7 @@ impl Session {
     /// Waits for something to do, and reads it. Waiting costs no system call and holds no buffer.
     async fn idle(&mut self) -> Wake {
         self.client.new_exchange();
-        let is_parked = self.is_shareable();
+        let is_parked = self.may_be_shareable();
         if is_parked {
             self.park().await;
         }

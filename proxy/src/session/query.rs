@@ -146,6 +146,7 @@ impl Session {
         let mut forced = None;
         let mut losses = 0;
         let mut has_made_room = false;
+        let mut goes_ahead = job.command == Command::Query && is_repeatable(&job.statement);
         if job.statement.effects.contains(Effects::TRACKERS) {
             self.state.hand_over_trackers();
         }
@@ -158,8 +159,11 @@ impl Session {
                 },
             };
             let tied = self.state.tied_to().is_some() || self.state.unread_at() == Some(target);
-            let unknown = may_have_changed_data(&job.statement, self.state.transaction().is_some());
-            let (link, own) = match self.ready(target, &job, &mut hold, buffer, taken).await? {
+            let unknown = self.may_have_changed_data(&job);
+            self.sharing.goes_ahead = goes_ahead;
+            let ready = self.ready(target, &job, &mut hold, buffer, taken).await;
+            self.sharing.goes_ahead = false;
+            let (link, own) = match ready? {
                 Ready::Go(link, own) => (link, own),
                 Ready::Again => {
                     forced = forced.filter(|server| self.is_primary(*server));
@@ -191,6 +195,8 @@ impl Session {
                     Some(primary) => forced = Some(primary),
                     None => return self.send_error(&err).await.map(|()| None),
                 },
+                // Once more, told what and by whom it is refused.
+                Exchanged::NotUpToDate => goes_ahead = false,
                 Exchanged::TooManyStatements(err) => {
                     // It was refused: it may be sent again, once.
                     if std::mem::replace(&mut has_made_room, true) || !Box::pin(self.make_room_at(target)).await {
@@ -340,6 +346,11 @@ impl Session {
             Command::Query => QueryRequest::read(payload, self.leg_capabilities()).map(|request| request.sql()).ok(),
             _ => self.prepared.text(job.statement_id),
         }
+    }
+
+    /// Whether nobody knows what the job has done when its server is lost. A preparation has done nothing.
+    pub(super) fn may_have_changed_data(&self, job: &Job) -> bool {
+        job.command != Command::StmtPrepare && may_have_changed_data(&job.statement, self.state.transaction().is_some())
     }
 
     fn is_primary(&self, server: ServerId) -> bool {

@@ -11,7 +11,7 @@ use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
 use rolecall_protocol::{Capabilities, SequenceId};
 use rolecall_router::session::{
-    ConditionsBehind, Pins, ResetNames, Told, View, conditions_behind, restore, wait_timeout,
+    ConditionsBehind, Pins, Prefix, ResetNames, Told, View, conditions_behind, restore, wait_timeout,
 };
 use rolecall_router::sql::{Access, Answers, Conditions, Effects, Flavour, Statement, Verb};
 use rolecall_router::topology::ServerId;
@@ -54,6 +54,8 @@ pub(super) struct Sharing {
     pub has_anothers_count: bool,
     /// The statement asks about the one before it.
     pub wants_fresh: bool,
+    /// The statement only reads: what its connection must be told first goes in its own write.
+    pub goes_ahead: bool,
     /// A place for a new connection, for which the session stood in line.
     granted: Option<(ServerId, Permit)>,
     /// wait_timeout in nanoseconds, and the session's revision for which that is so.
@@ -79,6 +81,7 @@ impl Sharing {
             count_is_there: false,
             has_anothers_count: false,
             wants_fresh: false,
+            goes_ahead: false,
             granted: None,
             idle_limit: (u64::MAX, u64::MAX),
         }
@@ -126,6 +129,8 @@ impl Sharing {
         let behind = conditions_behind(job.command, statement, flavour);
         self.answers = self.answers.take().and_then(|answers| answers_behind(answers, is_preparation, behind, told));
         self.wants_fresh = false;
+        link.has_conditions &= behind != ConditionsBehind::Cleared;
+        link.has_conditions |= told.may_have_conditions;
         if is_preparation {
             return;
         }
@@ -206,7 +211,12 @@ impl Session {
 
     /// Whether others may have the idle session's connections.
     pub(super) fn is_shareable(&self) -> bool {
-        self.sharing.is_on && self.state.is_free() && !self.state.tracking().own && self.prepared.can_move()
+        self.state.is_free() && self.may_be_shareable()
+    }
+
+    /// The same, but for what an error has left in doubt: [`Self::hand_over`] asks.
+    pub(super) fn may_be_shareable(&self) -> bool {
+        self.sharing.is_on && self.state.may_be_free() && !self.state.tracking().own && self.prepared.can_move()
     }
 
     /// The session is idle: others may ask for its connections. Who waits in line gets them at once.
@@ -280,6 +290,13 @@ impl Session {
         };
         match saved {
             Ok(()) => {}
+            Err(Unsaved::Held) => {
+                self.handle.set_pins(self.state.pins());
+                self.put_back(link);
+                self.publish_links();
+                self.sharing.has_anothers_count = true;
+                return self.sharing.pool.ask_or_let_open(server);
+            }
             Err(Unsaved::Never | Unsaved::Refused(_)) => return self.keep_link(link),
             Err(Unsaved::Lost) => {
                 self.worker.metrics.destroyed.increment(Destroyed::Broken);
@@ -416,7 +433,7 @@ impl Session {
                 // Behind its own word in the line, so that of two which wait for each other's at least one sees the other's.
                 () = std::future::ready(()), if keeps => {
                     keeps = false;
-                    if self.is_shareable() {
+                    if self.may_be_shareable() {
                         Box::pin(self.give_what_is_wanted()).await;
                     }
                 }
@@ -481,7 +498,16 @@ impl Session {
             link.view.user_variables.extend(names.into_iter().map(|name| (name, None)));
         }
         let multi_statements = self.identity.capabilities.contains(Capabilities::MULTI_STATEMENTS);
-        let Some(prefixes) = restore(&self.state, &mut link.view, &baseline, multi_statements) else { return false };
+        let Some(mut prefixes) = restore(&self.state, &mut link.view, &baseline, multi_statements) else {
+            return false;
+        };
+        if std::mem::take(&mut link.has_conditions) && self.state.lexing().flavour == Flavour::Mariadb {
+            prefixes.push(Prefix::ClearConditions);
+        }
+        if self.goes_ahead_on(link) && link.can_go_ahead(&prefixes) {
+            link.ahead = prefixes;
+            return true;
+        }
         for prefix in prefixes {
             if link.apply(&prefix).await.is_err() {
                 return false;

@@ -8,7 +8,6 @@ use rolecall_protocol::packet::{HEADER_LENGTH, PacketHeader};
 use rolecall_protocol::passage::{Passage, PassageEnd};
 use rolecall_protocol::recut::Recut;
 use rolecall_protocol::response::{ErrPacket, ReplyKind};
-use rolecall_router::command::may_have_changed_data;
 use rolecall_router::sql::Statement;
 
 use super::dispatch::Job;
@@ -95,7 +94,7 @@ impl Session {
         };
         let target = link.server.id;
         let tied = self.state.tied_to().is_some() || self.state.unread_at() == Some(target);
-        let unknown = may_have_changed_data(&job.statement, self.state.transaction().is_some());
+        let unknown = self.may_have_changed_data(&job);
         self.begin(&link);
         link.transport.new_exchange();
         let mut passage = Passage::new(PassageEnd::LastPart, SequenceId(0), 0);
@@ -112,6 +111,8 @@ impl Session {
                 if written { Ok(()) } else { Err(CloseReason::ServerLost) }
             }
             Exchanged::Misplaced(err) | Exchanged::TooManyStatements(err) => self.send_error(&err).await,
+            // Nothing goes ahead of a statement that is passed on as it arrives.
+            Exchanged::NotUpToDate => Err(CloseReason::ServerLost),
             Exchanged::Lost { boundary, .. } => {
                 self.note_lost(target);
                 self.report_loss(boundary, tied, unknown).await

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use rolecall_protocol::command::Command;
 use rolecall_protocol::response::ErrPacket;
+use rolecall_router::command::statement_of;
 
 use super::Session;
 use crate::backend::{Connection, QueryError};
@@ -14,6 +16,8 @@ use crate::registry::SessionHandle;
 pub(super) enum Unsaved {
     /// It cannot be carried.
     Never,
+    /// The session holds something there after all.
+    Held,
     /// The server did not tell this time, in its own words.
     Refused(ErrPacket),
     /// The connection does not answer.
@@ -52,6 +56,21 @@ impl Session {
     pub(super) async fn save(&mut self, link: &mut Connection) -> Result<(), Unsaved> {
         self.save_answers(link).await?;
         self.save_insert_id(link).await?;
-        self.save_values(link).await
+        self.save_values(link).await?;
+        self.end_doubt(link).await
+    }
+
+    /// What an error has left in doubt: the next OK tells the status and what was set.
+    async fn end_doubt(&mut self, link: &mut Connection) -> Result<(), Unsaved> {
+        let server = link.server.id;
+        if self.state.uncertain_at() != Some(server) {
+            return Ok(());
+        }
+        let (told, warnings) = (self.state.told(), self.state.warnings_told());
+        let ok = asked(&self.worker.shared.clock, &self.handle, link.ping()).await?.ok;
+        let ping = statement_of(Command::Ping);
+        self.state.observe_ok(server, &mut link.view, &ok, &ping, 0).map_err(|_| Unsaved::Lost)?;
+        self.state.assume_told(told, warnings);
+        if self.state.is_free() { Ok(()) } else { Err(Unsaved::Held) }
     }
 }

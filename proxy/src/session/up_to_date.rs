@@ -75,7 +75,10 @@ impl Session {
             }
         }
         let updated = match self.sharing.is_on && self.state.was_reset() {
-            true => self.learn_reset_names(&mut link).await,
+            true => match link.send_ahead().await {
+                Ok(()) => self.learn_reset_names(&mut link).await,
+                Err(error) => Err(error),
+            },
             false => Ok(()),
         };
         let mut updated = match updated {
@@ -87,6 +90,7 @@ impl Session {
             && !self.state.depends_on(link.server.id)
         {
             // It has another session's schema, which nothing takes away.
+            self.worker.metrics.destroyed.increment(Destroyed::NotRestored);
             let (server, permit) = (link.server.id, link.permit.take());
             link.transport.close().await;
             link = self.open_link(server, permit).await?;
@@ -118,8 +122,15 @@ impl Session {
         outcome
     }
 
+    /// Whether what this connection must be told may go in the statement's own write: where it is refused the connection is
+    /// closed, and nothing of the session's must go with it.
+    pub(super) fn goes_ahead_on(&self, link: &Connection) -> bool {
+        self.sharing.goes_ahead && !self.state.depends_on(link.server.id) && link.can_go_ahead(&[])
+    }
+
     pub(super) async fn update(&self, link: &mut Connection) -> Result<(), QueryError> {
         if !link.is_tracked {
+            link.send_ahead().await?;
             if self.state.was_reset() && !link.is_reset {
                 link.reset().await?;
             }
@@ -132,12 +143,25 @@ impl Session {
             link.is_tracked = true;
         }
         if let Some(id) = self.sharing.insert_id_for(link) {
-            link.query(set_insert_id(id).as_bytes()).await?;
+            let prefix = Prefix::Set(set_insert_id(id).into_bytes());
+            if self.goes_ahead_on(link) {
+                link.ahead.push(prefix);
+            } else {
+                link.send_ahead().await?;
+                link.apply(&prefix).await?;
+            }
             link.view.insert_id = Some(id);
         }
         if link.view.revision == self.state.revision() {
             return Ok(());
         }
+        let prefixes = diff(&self.state, &link.view);
+        if self.goes_ahead_on(link) && link.can_go_ahead(&prefixes) {
+            link.ahead.extend(prefixes);
+            self.state.settle(&mut link.view);
+            return Ok(());
+        }
+        link.send_ahead().await?;
         let mut without_schema = false;
         while let Err(error) = apply_all(link, &diff(&self.state, &link.view), without_schema).await {
             let QueryError::Refused(err) = &error else { return Err(error) };

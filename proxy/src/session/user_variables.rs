@@ -52,7 +52,7 @@ impl Session {
         }
         match saved {
             Ok(()) => Ok(()),
-            Err(Unsaved::Never) => {
+            Err(Unsaved::Never | Unsaved::Held) => {
                 self.stay_at(server);
                 Err(LinkError::Stays)
             }
@@ -68,7 +68,17 @@ impl Session {
     /// Reads the values and the roles that only this connection knows.
     pub(super) async fn save_values(&mut self, link: &mut Connection) -> Result<(), Unsaved> {
         self.save_variables(link).await?;
-        self.save_role(link).await
+        self.save_role(link).await?;
+        self.save_flags(link).await
+    }
+
+    /// Reads MariaDB's flags.
+    async fn save_flags(&mut self, link: &mut Connection) -> Result<(), Unsaved> {
+        if self.state.flags_unread_at() == Some(link.server.id) {
+            let flags = asked(&self.worker.shared.clock, &self.handle, link.flags()).await?;
+            self.state.note_flags(&mut link.view, flags, link.baseline.as_deref());
+        }
+        Ok(())
     }
 
     /// Reads the roles.

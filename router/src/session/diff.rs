@@ -15,7 +15,13 @@ pub enum Prefix {
     Set(Vec<u8>),
     /// COM_SET_OPTION: multi-statements on or off
     SetOption(bool),
+    /// COM_QUERY with [`CLEAR_CONDITIONS`]
+    ClearConditions,
 }
+
+/// Takes away the conditions of the statement before (MariaDB): what opens no table, not even a derived one, keeps them (measured
+/// on 10.11 and 11.8).
+pub const CLEAR_CONDITIONS: &str = "DO (SELECT a FROM (SELECT 1 a) t)";
 
 /// A character set sets a collation, too, which no tracker tells: the two are compared and set together.
 pub(super) const CHARACTER_SET: &[u8] = b"character_set_connection";

@@ -19,7 +19,9 @@ mod user_variables;
 mod view;
 
 pub use context::as_for_texts_of;
-pub use diff::{COLLATION_QUESTION, Prefix, collation_by_id, diff, names, other_name, set_client_charset};
+pub use diff::{
+    CLEAR_CONDITIONS, COLLATION_QUESTION, Prefix, collation_by_id, diff, names, other_name, set_client_charset,
+};
 pub use left::{
     BASELINE_QUESTION, FOUND_ROWS_QUESTION, INSERT_ID_QUESTION, VARIABLES_QUESTION, restore, results_character_set,
     rows_are_limited, set_insert_id, unlimited_baseline_question, wait_timeout,
@@ -30,7 +32,7 @@ pub use pins::{Pin, Pins};
 pub use role::{ROLE_QUESTION, Role};
 pub use state::{GLOBAL_CHARACTER_SETS_QUESTION, Observed, ResetNames, SessionState};
 pub use told::{ConditionsBehind, Told, conditions_behind};
-pub use tracking::{ClientTracking, is_replayed, tracker_setup};
+pub use tracking::{ClientTracking, FLAGS_QUESTION_MARIADB, is_replayed, tracker_setup};
 pub use view::{Variables, View};
 
 /// Whether a test has this item of a session left out.

@@ -8,7 +8,7 @@ bitflags! {
     /// Reasons, as a set; each ends as its comment says.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
     pub struct Pins: u32 {
-        /// A user variable was set; ends with COM_RESET_CONNECTION or COM_CHANGE_USER, as all of these do.
+        /// A user variable was set that cannot be carried; ends with COM_RESET_CONNECTION or COM_CHANGE_USER, as all of these do.
         const USER_VARIABLE = 1;
         /// A temporary table exists; ends with the DROP TABLE of the last one.
         const TEMPORARY_TABLE = 1 << 1;
@@ -46,6 +46,14 @@ bitflags! {
 pub struct Pin(pub &'static str);
 
 impl Pins {
+    /// What only a statement that was accepted leaves behind.
+    pub(super) const OF_SUCCESS: Self = Self::TEMPORARY_TABLE
+        .union(Self::TABLE_LOCK)
+        .union(Self::HANDLER)
+        .union(Self::XA)
+        .union(Self::TEXT_PREPARED)
+        .union(Self::ONE_SHOT);
+
     /// What a statement may leave behind that keeps its connection. User variables do where its text does not name them all.
     #[must_use]
     pub fn of(statement: &Statement) -> Self {

@@ -59,6 +59,8 @@ pub struct SessionState {
     user_variables: UserVariables,
     role: Role,
     role_unread_at: Option<ServerId>,
+    /// The server whose connection alone knows which flags were set (MariaDB).
+    flags_unread_at: Option<ServerId>,
 }
 
 /// What COM_PING's OK tells of warnings on MySQL, where an error counts as one (MariaDB's tells none, ever).
@@ -95,6 +97,7 @@ impl SessionState {
             user_variables: UserVariables::default(),
             role: Role::OfLogin,
             role_unread_at: None,
+            flags_unread_at: None,
         }
     }
 
@@ -237,6 +240,18 @@ impl SessionState {
         self.transaction.is_none() && self.uncertain.is_none() && Pins::FOUND_ROWS.contains(self.pins)
     }
 
+    /// The same but for what an error has left in doubt, which the connection tells when it is asked (COM_PING).
+    #[must_use]
+    pub const fn may_be_free(&self) -> bool {
+        self.transaction.is_none() && Pins::FOUND_ROWS.contains(self.pins)
+    }
+
+    /// The server where an error has left in doubt what the session is.
+    #[must_use]
+    pub const fn uncertain_at(&self) -> Option<ServerId> {
+        self.uncertain
+    }
+
     /// The server with the open transaction.
     #[must_use]
     pub const fn transaction(&self) -> Option<ServerId> {
@@ -371,6 +386,7 @@ impl SessionState {
         self.variables.clear();
         self.held = Held::default();
         self.user_variables = UserVariables::default();
+        self.flags_unread_at = None;
         self.pins = Pins::empty();
         self.holder = None;
         self.transaction = None;
@@ -417,7 +433,9 @@ impl SessionState {
         if self.warnings == Warnings::KnownTo(server) {
             self.warnings = Warnings::Known(1);
         }
-        self.status.remove(StatusFlags::IN_TRANS | StatusFlags::IN_TRANS_READONLY);
+        if self.transaction.is_none() {
+            self.status.remove(StatusFlags::IN_TRANS | StatusFlags::IN_TRANS_READONLY);
+        }
     }
 
     fn put_variable(&mut self, view: &mut View, name: &[u8], value: &[u8]) {

@@ -23,7 +23,7 @@ const SHOWN_BY_DEFAULT: [&[u8]; 6] = [
 
 /// Variables whose value is consumed by the next statement, is not settable, or belongs to one server only: they never
 /// become part of a difference between sessions. A report of one that is not [`is_harmless`] pins.
-const NEVER_REPLAYED: [&[u8]; 19] = [
+const NEVER_REPLAYED: [&[u8]; 26] = [
     b"gtid_next",
     b"identity",
     b"insert_id",
@@ -43,7 +43,46 @@ const NEVER_REPLAYED: [&[u8]; 19] = [
     b"rand_seed2",
     b"sql_log_bin",
     b"timestamp",
+    // What they have recorded stays on the connection, texts of statements among it.
+    b"optimizer_trace",
+    b"optimizer_trace_features",
+    b"optimizer_trace_limit",
+    b"optimizer_trace_max_mem_size",
+    b"optimizer_trace_offset",
+    b"profiling",
+    b"profiling_history_size",
 ];
+
+/// Bits of one word of MariaDB's: once one of them was reported on a connection, each later report is of that first one,
+/// whichever was set (measured on 10.11 and 11.8). autocommit is told by the status.
+const FLAGS_MARIADB: [&[u8]; 17] = [
+    b"big_tables",
+    b"explicit_defaults_for_timestamp",
+    b"foreign_key_checks",
+    b"low_priority_updates",
+    b"profiling",
+    b"skip_parallel_replication",
+    b"sql_auto_is_null",
+    b"sql_big_selects",
+    b"sql_buffer_result",
+    b"sql_if_exists",
+    b"sql_log_bin",
+    b"sql_log_off",
+    b"sql_notes",
+    b"sql_quote_show_create",
+    b"sql_safe_updates",
+    b"sql_warnings",
+    b"unique_checks",
+];
+
+/// Whether a report of this variable says no more than that some of [`FLAGS_QUESTION_MARIADB`]'s may have been set.
+pub(super) fn is_flag(name: &[u8], flavour: Flavour) -> bool {
+    flavour == Flavour::Mariadb && FLAGS_MARIADB.contains(&name)
+}
+
+/// Asks MariaDB for all variables that may be such flags: two columns, names and values.
+pub const FLAGS_QUESTION_MARIADB: &str = "SELECT CAST(LOWER(VARIABLE_NAME) AS BINARY),CAST(SESSION_VALUE AS BINARY) FROM \
+    information_schema.SYSTEM_VARIABLES WHERE VARIABLE_TYPE='BOOLEAN' AND VARIABLE_SCOPE IN ('SESSION','SESSION ONLY') LIMIT 1000";
 
 /// The statement that makes a server report what the proxy must know; sent once per connection.
 #[must_use]

@@ -46,7 +46,7 @@ impl View {
             Prefix::SetRole(argument) => self.role = Role::Set(argument.clone().into()),
             Prefix::InitDb(schema) => self.schema.clone_from(schema),
             Prefix::SetOption(on) => self.multi_statements = Some(*on),
-            Prefix::Set(_) => {}
+            Prefix::Set(_) | Prefix::ClearConditions => {}
         }
     }
 }

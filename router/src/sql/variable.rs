@@ -87,7 +87,7 @@ pub(super) fn is_session(name: &[u8]) -> bool {
 /// A variable whose change no tracker tells, or whose value is used up by the statements behind it. A session that set
 /// one cannot be rebuilt elsewhere.
 pub(super) fn is_opaque(name: &[u8]) -> bool {
-    const OPAQUE: [&[u8]; 30] = [
+    const OPAQUE: [&[u8]; 37] = [
         b"sql_log_bin",
         b"gtid_next",
         b"gtid_next_list",
@@ -118,11 +118,16 @@ pub(super) fn is_opaque(name: &[u8]) -> bool {
         b"debug_sync",
         b"proxy_user",
         b"sql_log_off",
+        b"optimizer_trace",
+        b"optimizer_trace_features",
+        b"optimizer_trace_limit",
+        b"optimizer_trace_max_mem_size",
+        b"optimizer_trace_offset",
+        b"profiling",
+        b"profiling_history_size",
     ];
-    const TRACKERS: &[u8] = b"session_track_";
     // What the client asks to be told is the connection's own.
-    let is_tracker = name.get(..TRACKERS.len()).is_some_and(|head| head.eq_ignore_ascii_case(TRACKERS));
-    is_tracker || is_one_of(name, &OPAQUE)
+    is_tracker(name) || is_one_of(name, &OPAQUE)
 }
 
 /// `SET @@name` (without a scope) of these holds for the next transaction only.

@@ -93,6 +93,10 @@ const ITEMS: &[Item] = &[
             &["set session sql_mode = default, session time_zone = default"],
             &["set @@session.sort_buffer_size = 65536"],
             &["set @@sql_safe_updates = 1"],
+            // Bits of one word on MariaDB, which its trackers mix up.
+            &["set sql_notes = 1", "set foreign_key_checks = 0"],
+            &["set unique_checks = 0", "set sql_buffer_result = 1"],
+            &["set foreign_key_checks = 1"],
             &["set @@sql_auto_is_null = 1"],
             &["set @@sql_warnings = 1, @@sql_notes = 0"],
         ],

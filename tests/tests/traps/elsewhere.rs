@@ -138,4 +138,48 @@ on_every_server! {
         }
         proxy.expect_no_panic();
     }
+
+    /// What a connection must be told goes in one write with a statement that only reads (sessions.md 3): the server's answer
+    /// to it is kept back here until the statement has come.
+    fn c4_state_and_the_read_behind_it_go_in_one_write(stage) {
+        let behind = Arc::new(AtomicBool::new(false));
+        let is_behind = Arc::clone(&behind);
+        let way = MiddleBox::start(stage.set.primary.address(), move |moment| {
+            if moment.from == From::Client {
+                is_behind.store(moment.text().contains("/* behind */"), Ordering::SeqCst);
+            } else if moment.text().contains("div_precision_increment") && moment.user == "trap_c4_write" {
+                let deadline = Instant::now() + Duration::from_secs(5);
+                while !is_behind.load(Ordering::SeqCst) && Instant::now() < deadline {
+                    std::thread::yield_now();
+                }
+            }
+            Verdict::Pass
+        });
+        let configuration = "backend: {tls: {mode: \"off\"}, public_key: {ask: true}}\npool: {max_connections_per_user: 1}\n".to_owned();
+        let proxy = Proxy::start([], &ProxyOptions { configuration, backends: vec![way.address()], ..ProxyOptions::default() });
+        let options = stage.account("trap_c4_write", &[]);
+        let [mut one, mut two] = [0, 1].map(|_| proxy.login(&options));
+        one.run("set session div_precision_increment = 7 /* behind */");
+        two.run("set session time_zone = '+03:00'");
+        let started = Instant::now();
+        for _ in 0..4 {
+            assert_eq!(one.run("select /* behind */ @@session.div_precision_increment, @@session.time_zone, a / 3 from t where id = 1").rows()[0][0].as_deref(), Some("7"));
+            assert_eq!(two.run("select /* behind */ @@session.time_zone from t where id = 1").value(), "+03:00");
+            assert_eq!(one.run("select /* behind */ a / 3 from t where id = 1").value(), "0.3333333");
+        }
+        assert!(started.elapsed() < Duration::from_secs(5), "an answer is waited for: {:?}", started.elapsed());
+        // What cannot be told (here: a schema that is gone) costs the connection, and nothing else.
+        let mut root = stage.set.primary.root();
+        for sql in ["create database trap_c4_gone", "grant all on trap_c4_gone.* to trap_c4_write"] {
+            root.run(sql);
+        }
+        one.run("use trap_c4_gone /* behind */");
+        two.run("select /* behind */ a from t where id = 1");
+        root.run("drop database trap_c4_gone");
+        for _ in 0..2 {
+            assert_eq!(one.run("select /* behind */ a from trap_c4_write.t where id = 2").value(), "2");
+            assert_eq!(two.run("select /* behind */ a from t where id = 3").value(), "3");
+        }
+        proxy.expect_no_panic();
+    }
 }

@@ -6,7 +6,7 @@ use rolecall_protocol::{ProtocolError, StatusFlags};
 
 use super::{SessionState, Warnings};
 use crate::session::diff::{BY_NAMES, CHARACTER_SET, COLLATION};
-use crate::session::tracking::{is_harmless, is_replayed};
+use crate::session::tracking::{is_flag, is_harmless, is_replayed};
 use crate::session::{Pins, View};
 use crate::sql::{Access, Effects, Flavour, Statement, Verb};
 use crate::topology::ServerId;
@@ -102,7 +102,20 @@ impl SessionState {
         let leaves = !statement.effects.difference(Effects::READS_INSERT_ID).is_empty();
         if self.transaction.is_some() || may_begin || leaves || statement.verb == Verb::Several {
             self.uncertain = (!crate::left_out!("doubt")).then_some(server);
-            self.note_effects(server, statement);
+            self.note_effects_of_failed(server, statement);
+        }
+    }
+
+    /// A statement that failed has made no table, taken no table's lock and so on, if its text is all that ran.
+    fn note_effects_of_failed(&mut self, server: ServerId, statement: &Statement) {
+        let is_seen_through = statement.verb != Verb::Several && !statement.effects.contains(Effects::UNKNOWN_ROUTINE);
+        let not_there = match is_seen_through {
+            true => Pins::OF_SUCCESS,
+            false => Pins::empty(),
+        };
+        let pins = Pins::of(statement) - not_there;
+        if !pins.is_empty() {
+            self.pin(pins, server);
         }
     }
 
@@ -121,6 +134,9 @@ impl SessionState {
                     }
                     collation |= name == COLLATION;
                     character_sets |= character_set_bit(name);
+                    if is_flag(name, self.lexing.flavour) {
+                        self.flags_unread_at = self.last;
+                    }
                     if is_replayed(name) {
                         self.note_variable(name, value);
                         view.variables.insert(name.into(), value.into());

@@ -5,17 +5,41 @@ use rolecall_protocol::response::text::{Column, Row};
 use super::SessionState;
 use crate::session::diff::other_name;
 use crate::session::pins::names_its_variables;
+use crate::session::tracking::is_replayed;
 use crate::session::user_variables::{MOST_ON_CONNECTION, cleared};
-use crate::session::{Pins, View};
+use crate::session::{Pins, Variables, View};
 use crate::sql::{Effects, Flavour, Statement, assigned_integers, user_variables};
 use crate::topology::ServerId;
 
+/// Told by the status, and never by such a question.
+const AUTOCOMMIT: &[u8] = b"autocommit";
+
 impl SessionState {
-    /// The server whose connection alone knows the values of some user variables, or the active roles: they must be read
+    /// The server whose connection alone knows the values of some user variables, the active roles, or flags: they must be read
     /// there before the session uses another one.
     #[must_use]
     pub fn unread_at(&self) -> Option<ServerId> {
-        self.variables_unread_at().or(self.role_unread_at())
+        self.variables_unread_at().or(self.role_unread_at()).or(self.flags_unread_at)
+    }
+
+    /// The server whose connection alone knows which of MariaDB's flags were set.
+    #[must_use]
+    pub const fn flags_unread_at(&self) -> Option<ServerId> {
+        self.flags_unread_at
+    }
+
+    /// That connection, which believes `view` and whose login found `baseline`, has told these values
+    /// ([`crate::session::FLAGS_QUESTION_MARIADB`]).
+    pub fn note_flags(&mut self, view: &mut View, flags: Variables, baseline: Option<&Variables>) {
+        for (name, value) in flags {
+            let is_as_found = baseline.is_some_and(|baseline| baseline.get(&name) == Some(&value));
+            if is_replayed(&name) && *name != *AUTOCOMMIT && (!is_as_found || self.variables.contains_key(&name)) {
+                view.variables.insert(name.clone(), value.clone());
+                self.variables.insert(name, value);
+            }
+        }
+        self.flags_unread_at = None;
+        self.bump(view);
     }
 
     /// The server whose connection alone knows the values of some user variables.
