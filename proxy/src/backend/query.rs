@@ -8,11 +8,11 @@ use rolecall_protocol::response::{ErrPacket, OkPacket};
 use rolecall_protocol::statement::{PrepareOk, put_query};
 use rolecall_protocol::wire::Reader;
 use rolecall_router::session::{
-    BASELINE_QUESTION, CLEAR_CONDITIONS, COLLATION_QUESTION, FLAGS_QUESTION_MARIADB, FOUND_ROWS_QUESTION,
-    GLOBAL_CHARACTER_SETS_QUESTION, INSERT_ID_QUESTION, Prefix, ROLE_QUESTION, ResetNames, Role, VARIABLES_QUESTION,
-    Variables, is_replayed, names, rows_are_limited, set_client_charset, unlimited_baseline_question,
+    BASELINE_QUESTION, CLEAR_CONDITIONS, COLLATION_QUESTION, FOUND_ROWS_QUESTION, GLOBAL_CHARACTER_SETS_QUESTION,
+    INSERT_ID_QUESTION, Prefix, ROLE_QUESTION, ResetNames, Role, VARIABLES_QUESTION, Variables, flags_question,
+    is_replayed, names, rows_are_limited, set_client_charset, unlimited_baseline_question,
 };
-use rolecall_router::sql::{Flavour, user_variable_name};
+use rolecall_router::sql::{FLAGS_MARIADB, Flavour, user_variable_name};
 
 use std::sync::Arc;
 
@@ -175,7 +175,15 @@ impl Connection {
     /// # Errors
     /// [`QueryError`].
     pub async fn flags(&mut self) -> Result<Variables, QueryError> {
-        self.variables(FLAGS_QUESTION_MARIADB).await
+        let mut answer = self.query(flags_question().as_bytes()).await?;
+        let row = answer.rows.pop().unwrap_or_default();
+        if row.len() != FLAGS_MARIADB.len() {
+            return Err(ProtocolError::malformed("answer about flags").into());
+        }
+        // As trackers and SHOW VARIABLES tell them.
+        let value = |value: Option<Vec<u8>>| if value.as_deref() == Some(b"1") { b"ON".as_slice() } else { b"OFF" };
+        let pairs = FLAGS_MARIADB.iter().zip(row);
+        Ok(pairs.map(|(name, told)| (name.as_bytes().into(), value(told).into())).collect())
     }
 
     async fn variables(&mut self, question: &str) -> Result<Variables, QueryError> {

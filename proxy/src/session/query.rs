@@ -58,6 +58,13 @@ impl Session {
         if statement.verb == Verb::Unknown {
             self.worker.metrics.unknown(&statement);
         }
+        if let Some(text) = self.state.executed_text(&statement, sql) {
+            let executed = self.worker.classify(text, self.state.lexing());
+            if executed.verb == Verb::Select && executed.access == Access::Read && executed.effects.is_empty() {
+                // A text that reads, and no more, leaves nothing.
+                statement.effects -= Effects::UNKNOWN_ROUTINE;
+            }
+        }
         if request.has_attributes() {
             if statement.hint.is_none() {
                 statement.hint = request.attribute(b"rolecall").and_then(Hint::from_name);

@@ -125,7 +125,8 @@ impl Session {
     /// Whether what this connection must be told may go in the statement's own write: where it is refused the connection is
     /// closed, and nothing of the session's must go with it.
     pub(super) fn goes_ahead_on(&self, link: &Connection) -> bool {
-        self.sharing.goes_ahead && !self.state.depends_on(link.server.id) && link.can_go_ahead(&[])
+        let may = self.sharing.goes_ahead && !link.is_spoilt;
+        may && !self.state.depends_on(link.server.id) && link.can_go_ahead(&[])
     }
 
     pub(super) async fn update(&self, link: &mut Connection) -> Result<(), QueryError> {

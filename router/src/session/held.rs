@@ -5,16 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Pins;
 use crate::sql::HeldChange;
 
+/// The pins that end with the last name.
+const BY_NAME: Pins = Pins::TEMPORARY_TABLE.union(Pins::NAMED_LOCK).union(Pins::TEXT_PREPARED);
+
 /// Names that are remembered; a session that holds more stays pinned.
 const LIMIT: usize = 256;
 
-/// Temporary tables and named locks, as far as statements named them.
+/// Temporary tables, named locks and statements prepared by text, as far as statements named them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Held {
     /// By schema and name.
     tables: BTreeSet<(Vec<u8>, Vec<u8>)>,
     /// How often each was taken.
     locks: BTreeMap<Vec<u8>, u32>,
+    /// Statements prepared by text, with the text where it is known.
+    prepared: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// Something else may have changed what is held: these pins last until the session is reset.
     unclear: Pins,
 }
@@ -49,16 +54,29 @@ impl Held {
                 return Pins::NAMED_LOCK;
             }
             HeldChange::EndsXa => return Pins::XA,
+            HeldChange::Prepares { name, text } => {
+                self.prepared.insert(name, text);
+            }
+            HeldChange::Deallocates(name) => {
+                self.prepared.remove(&name);
+                return self.ended(Pins::TEXT_PREPARED, self.prepared.is_empty());
+            }
         }
-        if self.tables.len() + self.locks.len() > LIMIT {
-            self.unclear |= Pins::TEMPORARY_TABLE | Pins::NAMED_LOCK;
+        if self.tables.len() + self.locks.len() + self.prepared.len() > LIMIT {
+            self.unclear |= BY_NAME;
+            self.prepared.clear();
         }
         Pins::empty()
     }
 
     /// What became of these is not told by names.
     pub fn lose_sight(&mut self, pins: Pins) {
-        self.unclear |= pins & (Pins::TEMPORARY_TABLE | Pins::NAMED_LOCK);
+        self.unclear |= pins & BY_NAME;
+    }
+
+    /// The text of the statement that was prepared under this name.
+    pub fn text(&self, name: &[u8]) -> Option<&[u8]> {
+        self.prepared.get(name)?.as_deref().filter(|_| !self.unclear.contains(Pins::TEXT_PREPARED))
     }
 
     fn ended(&self, pin: Pins, nothing_left: bool) -> Pins {
@@ -88,6 +106,22 @@ mod tests {
         assert_eq!(held.changed(HeldChange::DropsTables(vec![table("b")]), b"s"), Pins::TEMPORARY_TABLE);
         held.lose_sight(Pins::TEMPORARY_TABLE);
         assert_eq!(held.changed(HeldChange::DropsTables(vec![table("c")]), b"s"), Pins::empty());
+    }
+
+    #[test]
+    fn d_the_pin_ends_with_the_last_statement_prepared_by_text() {
+        let prepares = |name: &str| HeldChange::Prepares { name: name.into(), text: Some(b"SELECT 1".to_vec()) };
+        let mut held = Held::default();
+        held.changed(prepares("a"), b"");
+        held.changed(prepares("b"), b"");
+        assert_eq!(held.text(b"a"), Some(b"SELECT 1".as_slice()));
+        assert_eq!(held.changed(HeldChange::Deallocates(b"a".to_vec()), b""), Pins::empty());
+        assert_eq!(held.text(b"a"), None);
+        assert_eq!(held.changed(HeldChange::Deallocates(b"b".to_vec()), b""), Pins::TEXT_PREPARED);
+        held.lose_sight(Pins::TEXT_PREPARED);
+        held.changed(prepares("a"), b"");
+        assert_eq!(held.text(b"a"), None, "it may be another's");
+        assert_eq!(held.changed(HeldChange::Deallocates(b"a".to_vec()), b""), Pins::empty());
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub use pins::{Pin, Pins};
 pub use role::{ROLE_QUESTION, Role};
 pub use state::{GLOBAL_CHARACTER_SETS_QUESTION, Observed, ResetNames, SessionState};
 pub use told::{ConditionsBehind, Told, conditions_behind};
-pub use tracking::{ClientTracking, FLAGS_QUESTION_MARIADB, is_replayed, tracker_setup};
+pub use tracking::{ClientTracking, flags_question, is_replayed, tracker_setup};
 pub use view::{Variables, View};
 
 /// Whether a test has this item of a session left out.

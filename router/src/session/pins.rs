@@ -102,6 +102,7 @@ impl Pins {
             }
             Self::XA => "XA COMMIT, XA ROLLBACK, COM_RESET_CONNECTION, COM_CHANGE_USER",
             Self::TABLE_LOCK => "UNLOCK TABLES",
+            Self::TEXT_PREPARED => "DEALLOCATE PREPARE of the last one, COM_RESET_CONNECTION, COM_CHANGE_USER",
             Self::FOUND_ROWS => "the next statement that does not ask for FOUND_ROWS()",
             Self::ONE_SHOT => "the end of the transaction that it is for",
             Self::CURSOR => "the cursor's last row, or COM_STMT_RESET or COM_STMT_CLOSE of its statement",

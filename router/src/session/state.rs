@@ -16,7 +16,8 @@ use super::user_variables::UserVariables;
 use super::view::Variables;
 use super::{Pins, Role, View};
 use crate::sql::{
-    Access, ClientCharset, Effects, Flavour, Lexing, SqlMode, Statement, Verb, held_change, is_alter_or_rename,
+    Access, ClientCharset, Effects, Flavour, Lexing, SqlMode, Statement, Verb, executed_name, held_change,
+    is_alter_or_rename,
 };
 use crate::topology::ServerId;
 
@@ -322,24 +323,40 @@ impl SessionState {
             .union(Effects::RELEASES_LOCK)
             .union(Effects::XA);
         statement.effects.intersects(HOLDS)
+            || (statement.verb == Verb::Prepared && !statement.effects.contains(Effects::UNKNOWN_ROUTINE))
+            || (statement.effects.contains(Effects::TEXT_PREPARED) && statement.verb != Verb::Prepared)
             || (matches!(statement.verb, Verb::Ddl | Verb::Several) && self.pins.contains(Pins::TEMPORARY_TABLE))
     }
 
     /// A statement of which [`Self::may_hold`] says so was run: accepted, or not. Pins end with the last table or lock.
     pub fn note_held(&mut self, statement: &Statement, sql: &[u8], accepted: bool) {
+        if statement.verb == Verb::Prepared && executed_name(sql, &self.lexing).is_some() {
+            // What is prepared stays, and what it ran cannot prepare.
+            return;
+        }
         let change = if statement.verb == Verb::Several { None } else { held_change(sql, &self.lexing) };
         match change {
             Some(change) if accepted => {
                 let ended = self.held.changed(change, &self.schema);
                 self.unpin(ended);
             }
-            // What an error left undone, and what is not told by names, stays in doubt.
+            // It has taken nothing; what it should have let go counts as there.
+            Some(_) if !sql.is_empty() => {}
+            // What is not told by names stays in doubt.
             _ => {
                 let renames = statement.verb == Verb::Several || is_alter_or_rename(sql, &self.lexing);
                 let tables = if renames { Pins::TEMPORARY_TABLE } else { Pins::empty() };
                 self.held.lose_sight(tables | Pins::from_effects(statement.effects));
             }
         }
+    }
+
+    /// The text that an EXECUTE runs, where that is known.
+    #[must_use]
+    pub fn executed_text(&self, statement: &Statement, sql: &[u8]) -> Option<&[u8]> {
+        let is_execution = statement.verb == Verb::Prepared && statement.effects.contains(Effects::UNKNOWN_ROUTINE);
+        let name = is_execution.then(|| executed_name(sql, &self.lexing)).flatten()?;
+        self.held.text(&name)
     }
 
     /// A statement was prepared by COM_STMT_PREPARE: servers report that as a state change with the next OK.

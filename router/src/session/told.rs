@@ -10,6 +10,9 @@ use crate::sql::{Effects, Flavour, Statement, Verb};
 /// refused before it ran.
 const NOTHING_EXECUTED: [u16; 4] = [1054, 1064, 1146, 1399];
 
+/// A SET of this and no more.
+const ONLY_SETS: Effects = Effects::SETS_VARIABLES.union(Effects::SETS_FLAGS);
+
 /// The answers, as far as replies tell them (measured on MySQL 9.7 and MariaDB 10.11, 11.8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Told {
@@ -41,7 +44,7 @@ impl Told {
             Verb::Select if is_result && returns_all(statement) && !ok.status.contains(StatusFlags::CURSOR_EXISTS) => {
                 Some(rows)
             }
-            Verb::Set if Effects::SETS_VARIABLES.contains(statement.effects) => self.found_rows,
+            Verb::Set if ONLY_SETS.contains(statement.effects) => self.found_rows,
             Verb::Use | Verb::Begin | Verb::Commit | Verb::Rollback | Verb::Savepoint => self.found_rows,
             // XA, LOCK TABLES, UNLOCK TABLES, FLUSH: only what returns rows counts them.
             Verb::Administration if !is_result => self.found_rows,
@@ -94,7 +97,7 @@ pub fn conditions_behind(command: Command, statement: &Statement, flavour: Flavo
         Command::StmtPrepare => ConditionsBehind::Kept,
         _ => match statement.verb {
             Verb::Use | Verb::Begin | Verb::Commit | Verb::Rollback | Verb::Savepoint => ConditionsBehind::Kept,
-            Verb::Set if Effects::SETS_VARIABLES.contains(statement.effects) => ConditionsBehind::Kept,
+            Verb::Set if ONLY_SETS.contains(statement.effects) => ConditionsBehind::Kept,
             Verb::Dml | Verb::Ddl => ConditionsBehind::Cleared,
             _ => ConditionsBehind::Unknown,
         },

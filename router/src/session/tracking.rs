@@ -4,7 +4,7 @@ use rolecall_protocol::response::{OkHeader, OkPacket};
 use rolecall_protocol::session_track::SessionStateChange;
 use rolecall_protocol::{Capabilities, StatusFlags};
 
-use crate::sql::Flavour;
+use crate::sql::{FLAGS_MARIADB, Flavour};
 
 /// Every name for which `SET SESSION x=@@session.x` works on MySQL 9.7 (sessions.md 2); older versions only warn about
 /// names that they do not know.
@@ -53,36 +53,11 @@ const NEVER_REPLAYED: [&[u8]; 26] = [
     b"profiling_history_size",
 ];
 
-/// Bits of one word of MariaDB's: once one of them was reported on a connection, each later report is of that first one,
-/// whichever was set (measured on 10.11 and 11.8). autocommit is told by the status.
-const FLAGS_MARIADB: [&[u8]; 17] = [
-    b"big_tables",
-    b"explicit_defaults_for_timestamp",
-    b"foreign_key_checks",
-    b"low_priority_updates",
-    b"profiling",
-    b"skip_parallel_replication",
-    b"sql_auto_is_null",
-    b"sql_big_selects",
-    b"sql_buffer_result",
-    b"sql_if_exists",
-    b"sql_log_bin",
-    b"sql_log_off",
-    b"sql_notes",
-    b"sql_quote_show_create",
-    b"sql_safe_updates",
-    b"sql_warnings",
-    b"unique_checks",
-];
-
-/// Whether a report of this variable says no more than that some of [`FLAGS_QUESTION_MARIADB`]'s may have been set.
-pub(super) fn is_flag(name: &[u8], flavour: Flavour) -> bool {
-    flavour == Flavour::Mariadb && FLAGS_MARIADB.contains(&name)
+/// Asks for the values of [`FLAGS_MARIADB`]: one row, whatever sql_select_limit and max_join_size are.
+#[must_use]
+pub fn flags_question() -> String {
+    format!("SELECT @@session.{} LIMIT 1", FLAGS_MARIADB.join(",@@session."))
 }
-
-/// Asks MariaDB for all variables that may be such flags: two columns, names and values.
-pub const FLAGS_QUESTION_MARIADB: &str = "SELECT CAST(LOWER(VARIABLE_NAME) AS BINARY),CAST(SESSION_VALUE AS BINARY) FROM \
-    information_schema.SYSTEM_VARIABLES WHERE VARIABLE_TYPE='BOOLEAN' AND VARIABLE_SCOPE IN ('SESSION','SESSION ONLY') LIMIT 1000";
 
 /// The statement that makes a server report what the proxy must know; sent once per connection.
 #[must_use]

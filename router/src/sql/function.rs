@@ -115,6 +115,8 @@ pub(super) fn find(name: &[u8], spelling: Spelling, lexing: &Lexing) -> Option<(
         (Form::Window, Flavour::Mariadb) => Form::Tight,
         (Form::Geometry | Form::Point, Flavour::Mysql) => Form::Keyword,
         (Form::Table, Flavour::Mysql) => Form::Tight,
+        // A word of the grammar, and a native function besides.
+        (Form::Keyword, Flavour::Mariadb) if name.eq_ignore_ascii_case(b"ROW_COUNT") => Form::Native,
         (form, _) => form,
     };
     let is_call = match form {

@@ -22,15 +22,17 @@ mod word_index;
 pub use answers::{Answers, CONDITIONS_QUESTION, Condition, Conditions};
 pub use classify::{
     Answered, HeldChange, Kill, KillTarget, NamedCollation, OwnVariableUse, QuestionForm, TableName, answered,
-    assigned_integers, bare_connection_id, classify, held_change, is_alter_or_rename, kill, names_collation,
-    own_variable, user_variable_name, user_variables,
+    assigned_integers, bare_connection_id, classify, executed_name, held_change, is_alter_or_rename, kill,
+    names_collation, own_variable, user_variable_name, user_variables,
 };
 pub use keyword::Keyword;
 pub use lexing::{ClientCharset, Flavour, Lexing, ServerVersion, SqlMode};
 pub use redacted::redacted;
 pub use statement::{Access, Effects, Hint, Statement, Verb, Why};
 pub use token::{Findings, Kind, Token, Tokens};
+pub use variable::FLAGS_MARIADB;
 pub use variable::OwnVariable;
+pub(crate) use variable::is_flag;
 pub use verdicts::Verdicts;
 
 pub(crate) use classify::{body_is_harmless, system_schema, view_is_harmless};

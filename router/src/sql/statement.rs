@@ -133,6 +133,8 @@ bitflags! {
         const SETS_ROLE = 1 << 32;
         /// LAST_INSERT_ID(), `@@last_insert_id`, `@@identity`.
         const READS_INSERT_ID = 1 << 33;
+        /// SET of variables that MariaDB's trackers mix up.
+        const SETS_FLAGS = 1 << 34;
     }
 }
 

@@ -1,5 +1,7 @@
 //! System variables that need care.
 
+use super::Flavour;
+
 /// What reading a system variable asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Read {
@@ -133,6 +135,27 @@ pub(super) fn is_opaque(name: &[u8]) -> bool {
 /// `SET @@name` (without a scope) of these holds for the next transaction only.
 pub(super) fn is_transaction_characteristic(name: &[u8]) -> bool {
     is_one_of(name, &[b"transaction_isolation", b"transaction_read_only", b"tx_isolation", b"tx_read_only"])
+}
+
+/// Bits of one word of MariaDB's: once one of them was reported on a connection, each later report is of that first one,
+/// whichever was set (measured on 11.8.9, with every variable; 10.11 tells them apart). The others of that word pin by their
+/// texts, and autocommit is told by the status.
+pub const FLAGS_MARIADB: [&str; 10] = [
+    "check_constraint_checks",
+    "foreign_key_checks",
+    "sql_auto_is_null",
+    "sql_big_selects",
+    "sql_buffer_result",
+    "sql_notes",
+    "sql_quote_show_create",
+    "sql_safe_updates",
+    "sql_warnings",
+    "unique_checks",
+];
+
+/// Whether a SET of this variable, or a report of it, says that any of [`FLAGS_MARIADB`] may have been set.
+pub(crate) fn is_flag(name: &[u8], flavour: Flavour) -> bool {
+    flavour == Flavour::Mariadb && FLAGS_MARIADB.iter().any(|flag| name.eq_ignore_ascii_case(flag.as_bytes()))
 }
 
 fn is_one_of(name: &[u8], list: &[&[u8]]) -> bool {

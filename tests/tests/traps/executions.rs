@@ -163,6 +163,24 @@ on_every_server! {
         });
     }
 
+    /// An execution that cannot be read leaves the data, or an error, at the server: as there, so here.
+    fn d5_what_a_refused_execution_leaves_is_found_by_the_next(stage) {
+        let narrow = Narrow::new(stage);
+        narrow.trial("trap_d5_left").setup(ROWS).run(|run: &mut Run| {
+            let mut rival = narrow.rival(run);
+            let read = run.prepare("select concat(?, '!'), a from t where id = 1").id;
+            let cut_off = [&[0x17][..], &read.to_le_bytes(), &[0; 5]].concat();
+            let blob = [Parameter::of(0xFC, 0, &[])];
+            run.send_long_data(read, 0, b"left");
+            let reply = run.client.command("cut off", &cut_off, Kind::Result);
+            rival.interfere(&run.client, &reply);
+            execute(run, &mut rival, read, &blob, true);
+            run.reset_statement(read);
+            execute(run, &mut rival, read, &[Parameter::text("x")], true);
+            assert!(!narrow.is_pinned(&run.client), "nothing is left");
+        });
+    }
+
     /// The error stays with the statement until it is reset: so does its connection.
     fn d5_an_error_of_long_data_is_told_at_the_execution(stage) {
         let narrow = Narrow::new(stage);

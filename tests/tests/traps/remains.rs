@@ -1,5 +1,6 @@
 //! What stays on a connection though no variable tells (C25, Q16), and what an error leaves in doubt (H8).
 
+use rolecall_protocol::Capabilities;
 use rolecall_tests::raw::{Packet, Part};
 use rolecall_tests::{Run, on_every_server};
 
@@ -56,6 +57,40 @@ on_every_server! {
                     client.query("/* rolecall: primary */ select @n");
                     run.client.transcript.append(&mut client.transcript);
                 }
+            }
+        });
+    }
+
+    /// Questions about a statement of the same text are that text's own, whoever had the connection before it.
+    fn q16_a_text_answers_its_own_questions(stage) {
+        let narrow = Narrow::new(stage);
+        narrow.follow_in(narrow.trial("trap_q16_text").setup(TABLES).with(Capabilities::MULTI_STATEMENTS), &[&[
+            "select a from t limit 2", "update t set a = 2 where id < 3; select row_count()", "insert into t values (50, 1), (51, 1); select a from t where row_count() = 2 and id = 1",
+            "select sql_calc_found_rows * from t limit 1; select found_rows()", "select * from t limit 2; select row_count(), found_rows()", "insert ignore into t values (1, 1); show count(*) warnings",
+        ]]);
+    }
+
+    /// PREPARE by text ties its session until DEALLOCATE, where nothing but reads was executed.
+    fn c13_the_last_deallocate_lets_the_connection_go(stage) {
+        let narrow = Narrow::new(stage);
+        narrow.trial("trap_c13_text").setup(TABLES).run_proxied(|run: &mut Run| {
+            let mut rival = narrow.rival(run);
+            for (text, executes, is_pinned) in [
+                ("select a from t where id = ?", "execute P using @id", false),
+                ("select count(*) + 0 * ? from t for update", "execute p using @id", true),
+            ] {
+                let mut client = run.another();
+                client.run("set @id = 2");
+                client.run(&format!("prepare p from '{text}'"));
+                client.run("prepare q from 'select 1'");
+                assert_eq!(client.run(executes).count(Part::Row), 1);
+                client.run("deallocate prepare q");
+                assert!(narrow.is_pinned(&client), "p is there");
+                client.run("deallocate prepare p");
+                assert_eq!(narrow.is_pinned(&client), is_pinned, "{text}");
+                rival.after(&mut client, "select 1");
+                assert_eq!(client.query("execute p using @id").code(), 1243);
+                client.quit();
             }
         });
     }

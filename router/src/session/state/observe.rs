@@ -6,9 +6,9 @@ use rolecall_protocol::{ProtocolError, StatusFlags};
 
 use super::{SessionState, Warnings};
 use crate::session::diff::{BY_NAMES, CHARACTER_SET, COLLATION};
-use crate::session::tracking::{is_flag, is_harmless, is_replayed};
+use crate::session::tracking::{is_harmless, is_replayed};
 use crate::session::{Pins, View};
-use crate::sql::{Access, Effects, Flavour, Statement, Verb};
+use crate::sql::{Access, Effects, Flavour, Statement, Verb, is_flag};
 use crate::topology::ServerId;
 
 /// Bytes of GTIDs that one command's OK packets may name.
@@ -40,6 +40,7 @@ impl SessionState {
     ) -> Result<Observed, ProtocolError> {
         self.last = Some(server);
         self.told.observe_ok(ok, statement, rows, self.lexing.flavour);
+        self.doubt_flags(ok, statement);
         self.observe_status(view, ok.status);
         self.warnings = Warnings::Known(ok.warnings);
         let was_open = self.transaction.is_some();
@@ -59,7 +60,8 @@ impl SessionState {
             // What it reports has passed. What holds comes with a later OK (sessions.md 2).
             false
         } else {
-            self.observe_changes(view, ok, statement.effects)?
+            // DEALLOCATE is one, too.
+            self.observe_changes(view, ok, statement.effects)? && statement.verb != Verb::Prepared
         };
         // Of several statements in one text the first OK tells nothing of the last.
         if statement.effects.contains(Effects::UNLOCKS) && statement.verb != Verb::Several {
@@ -70,6 +72,24 @@ impl SessionState {
             self.pin(Pins::UNEXPLAINED, server);
         }
         Ok(Observed { pinned: self.pins - before })
+    }
+
+    /// MariaDB: whether flags may have been set of which the report names another one, or none (`SET autocommit = 0` and then
+    /// another flag is reported as autocommit).
+    fn doubt_flags(&mut self, ok: &OkPacket, statement: &Statement) {
+        if self.lexing.flavour != Flavour::Mariadb || ok.state_changes.is_empty() {
+            return;
+        }
+        let is_toggled = (ok.status ^ self.status).contains(StatusFlags::AUTOCOMMIT);
+        let is_reported = |change| match change {
+            SessionStateChange::SystemVariable { name, .. } => {
+                is_flag(name, Flavour::Mariadb) || (name == b"autocommit" && !is_toggled)
+            }
+            _ => false,
+        };
+        if statement.effects.contains(Effects::SETS_FLAGS) || ok.changes().flatten().any(is_reported) {
+            self.flags_unread_at = self.last;
+        }
     }
 
     /// Status flags decide over trackers: autocommit and the loss of the schema are told by them where trackers are
@@ -134,9 +154,6 @@ impl SessionState {
                     }
                     collation |= name == COLLATION;
                     character_sets |= character_set_bit(name);
-                    if is_flag(name, self.lexing.flavour) {
-                        self.flags_unread_at = self.last;
-                    }
                     if is_replayed(name) {
                         self.note_variable(name, value);
                         view.variables.insert(name.into(), value.into());

@@ -5,14 +5,10 @@ use rolecall_protocol::response::text::{Column, Row};
 use super::SessionState;
 use crate::session::diff::other_name;
 use crate::session::pins::names_its_variables;
-use crate::session::tracking::is_replayed;
 use crate::session::user_variables::{MOST_ON_CONNECTION, cleared};
 use crate::session::{Pins, Variables, View};
 use crate::sql::{Effects, Flavour, Statement, assigned_integers, user_variables};
 use crate::topology::ServerId;
-
-/// Told by the status, and never by such a question.
-const AUTOCOMMIT: &[u8] = b"autocommit";
 
 impl SessionState {
     /// The server whose connection alone knows the values of some user variables, the active roles, or flags: they must be read
@@ -29,11 +25,11 @@ impl SessionState {
     }
 
     /// That connection, which believes `view` and whose login found `baseline`, has told these values
-    /// ([`crate::session::FLAGS_QUESTION_MARIADB`]).
+    /// ([`crate::session::flags_question`]).
     pub fn note_flags(&mut self, view: &mut View, flags: Variables, baseline: Option<&Variables>) {
         for (name, value) in flags {
             let is_as_found = baseline.is_some_and(|baseline| baseline.get(&name) == Some(&value));
-            if is_replayed(&name) && *name != *AUTOCOMMIT && (!is_as_found || self.variables.contains_key(&name)) {
+            if !is_as_found || self.variables.contains_key(&name) {
                 view.variables.insert(name.clone(), value.clone());
                 self.variables.insert(name, value);
             }

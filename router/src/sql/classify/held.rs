@@ -5,6 +5,9 @@ use crate::sql::Lexing;
 use crate::sql::keyword::Keyword as K;
 use crate::sql::token::Kind;
 
+/// A longer text that was prepared by text is not remembered.
+const LONGEST_TEXT: usize = 4096;
+
 /// A table's name as it is written, with its schema where that is named.
 pub type TableName = (Option<Vec<u8>>, Vec<u8>);
 
@@ -23,6 +26,15 @@ pub enum HeldChange {
     ReleasesAllLocks,
     /// XA COMMIT, XA ROLLBACK.
     EndsXa,
+    /// PREPARE of this name.
+    Prepares {
+        /// In lower case.
+        name: Vec<u8>,
+        /// Its text, where that is a plain literal.
+        text: Option<Vec<u8>>,
+    },
+    /// DEALLOCATE PREPARE of this name, in lower case.
+    Deallocates(Vec<u8>),
 }
 
 /// Reads a statement. None: it is none of these, or not in a form that leaves no doubt.
@@ -38,6 +50,12 @@ pub fn held_change(sql: &[u8], lexing: &Lexing) -> Option<HeldChange> {
             let ends = reader.take(K::Commit) || reader.take(K::Rollback);
             reader.skip();
             ends.then_some(HeldChange::EndsXa)?
+        }
+        K::Prepare => prepared(&mut reader)?,
+        K::Deallocate => {
+            reader.next();
+            reader.take(K::Prepare).then_some(())?;
+            HeldChange::Deallocates(prepared_name(&mut reader)?)
         }
         _ => return None,
     };
@@ -98,6 +116,42 @@ fn name(reader: &mut Reader<'_>) -> Option<Vec<u8>> {
     matches!(token.kind, Kind::Word(_) | Kind::Quoted).then(|| token.text.to_vec())
 }
 
+/// PREPARE name FROM …
+fn prepared(reader: &mut Reader<'_>) -> Option<HeldChange> {
+    reader.next();
+    let name = prepared_name(reader)?;
+    reader.take(K::From).then_some(())?;
+    let text = reader.next();
+    let text = match (text.kind, text.text) {
+        // With escapes or doubled quotes it would be another text.
+        (Kind::Text, [b'\'', text @ .., b'\'']) if !text.iter().any(|byte| matches!(byte, b'\'' | b'\\')) => {
+            (text.len() <= LONGEST_TEXT).then(|| text.to_vec())
+        }
+        _ => None,
+    };
+    Some(HeldChange::Prepares { name, text })
+}
+
+/// The name of an EXECUTE.
+#[must_use]
+pub fn executed_name(sql: &[u8], lexing: &Lexing) -> Option<Vec<u8>> {
+    let mut reader = Reader::new(sql, lexing, None);
+    let name = reader.take(K::Execute).then(|| prepared_name(&mut reader))??;
+    // What USING names is only read, and nothing else follows.
+    let mut ahead = reader.clone();
+    while matches!(ahead.peek().kind, Kind::Word(K::Using) | Kind::UserVariable | Kind::Punctuation(b',' | b';')) {
+        ahead.next();
+    }
+    let findings = ahead.findings();
+    let is_clear = ahead.peek().kind == Kind::End && findings.doubt.is_none() && !findings.other_version;
+    is_clear.then_some(name)
+}
+
+/// Not case-sensitive; one that is not ASCII is not known.
+fn prepared_name(reader: &mut Reader<'_>) -> Option<Vec<u8>> {
+    name(reader).filter(|name| name.is_ascii()).map(|name| name.to_ascii_lowercase())
+}
+
 /// `SELECT f(…)` or `DO f(…)` of one function on locks, with literals.
 fn lock(reader: &mut Reader<'_>) -> Option<HeldChange> {
     reader.next();
@@ -153,6 +207,10 @@ mod tests {
             ("SELECT RELEASE_LOCK('a')", ReleasesLock("'a'".into())),
             ("DO RELEASE_ALL_LOCKS()", ReleasesAllLocks),
             ("XA COMMIT 'x' ONE PHASE", EndsXa),
+            ("PREPARE P FROM 'SELECT ?'", Prepares { name: "p".into(), text: Some("SELECT ?".into()) }),
+            ("PREPARE p FROM 'SELECT ''x'''", Prepares { name: "p".into(), text: None }),
+            ("prepare `p` from @text", Prepares { name: "p".into(), text: None }),
+            ("DEALLOCATE PREPARE P;", Deallocates("p".into())),
         ] {
             assert_eq!(read(sql), Some(expected), "{sql}");
         }
@@ -165,8 +223,28 @@ mod tests {
             "XA PREPARE 'x'",
             "CREATE /*!99999 TEMPORARY */ TABLE x (a INT)",
             "DROP VIEW x",
+            "PREPARE p FROM 'SELECT 1' 'x'",
+            "PREPARE p FROM CONCAT('a', 'b')",
+            "DEALLOCATE PREPARE \u{e4}",
         ] {
             assert_eq!(read(sql), None, "{sql}");
+        }
+    }
+
+    #[test]
+    fn an_execute_names_what_it_runs_and_reads() {
+        let name = |sql: &str| executed_name(sql.as_bytes(), &Lexing::default());
+        for sql in ["EXECUTE p", "execute P USING @a, @b;"] {
+            assert_eq!(name(sql).as_deref(), Some(b"p".as_slice()), "{sql}");
+        }
+        for sql in [
+            "EXECUTE IMMEDIATE 'DROP TABLE t'",
+            "EXECUTE p USING f(1)",
+            "EXECUTE p; DROP TABLE t",
+            "EXECUTE",
+            "SELECT 1",
+        ] {
+            assert_eq!(name(sql), None, "{sql}");
         }
     }
 }

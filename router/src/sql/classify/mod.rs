@@ -22,7 +22,7 @@ mod verdict;
 pub use answered::{Answered, QuestionForm, answered};
 pub use assigned::{assigned_integers, user_variable_name, user_variables};
 pub use connection_id::bare_connection_id;
-pub use held::{HeldChange, TableName, held_change, is_alter_or_rename};
+pub use held::{HeldChange, TableName, executed_name, held_change, is_alter_or_rename};
 pub use kill::{Kill, KillTarget, kill};
 pub use own_variable::{OwnVariableUse, own_variable};
 pub use set::{NamedCollation, names_collation};
@@ -47,7 +47,11 @@ pub fn classify(sql: &[u8], lexing: &Lexing, catalogue: &Catalogue) -> Statement
     let mut verb = first(&mut reader);
     while reader.take_punctuation(b';') {}
     if reader.peek().kind != Kind::End {
+        let answers_itself = answers_itself(&reader, verb, sql);
         verb = others(&mut reader);
+        if answers_itself {
+            reader.verdict.effects -= Effects::ASKS_PREVIOUS;
+        }
     }
     finish(&reader, verb, lexing)
 }
@@ -59,6 +63,20 @@ fn first(reader: &mut Reader<'_>) -> Verb {
         return Verb::Empty;
     }
     statement(reader)
+}
+
+/// Whether questions behind the first statement of a text are about that one, whatever ran before the text: `UPDATE …; SELECT
+/// ROW_COUNT()`. Words that are not there ask nothing.
+fn answers_itself(reader: &Reader<'_>, first: Verb, sql: &[u8]) -> bool {
+    let has = |word: &[u8]| sql.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
+    let asks = reader.verdict.access == Access::Previous || reader.verdict.effects.contains(Effects::ASKS_PREVIOUS);
+    match first {
+        // It opens tables, which takes away all conditions; only UPDATE counts for FOUND_ROWS(), and on MySQL.
+        Verb::Dml => !asks && !reader.verdict.effects.contains(Effects::UNKNOWN_ROUTINE) && !has(b"FOUND_ROWS"),
+        // Without a table it keeps MariaDB's conditions.
+        Verb::Select => !asks && ![&b"WARNING"[..], b"ERROR", b"DIAGNOSTICS"].iter().any(|word| has(word)),
+        _ => false,
+    }
 }
 
 /// What follows the first semicolon.

@@ -139,6 +139,9 @@ fn variable(reader: &mut Reader<'_>, scope: Scope, name: &[u8]) {
     if scope != Scope::Global && (variable::is_opaque(name) || is_silent(scope, name, reader.flavour())) {
         reader.verdict.leaves(Effects::OPAQUE_STATE, "sets what no tracker tells");
     }
+    if scope != Scope::Global && variable::is_flag(name, reader.flavour()) {
+        reader.verdict.effects |= Effects::SETS_FLAGS;
+    }
     if scope != Scope::Global && variable::is_tracker(name) {
         reader.verdict.leaves(Effects::TRACKERS | Effects::OPAQUE_STATE, "sets what servers report");
     }
@@ -154,8 +157,11 @@ fn variable(reader: &mut Reader<'_>, scope: Scope, name: &[u8]) {
 /// MariaDB's trackers do not tell of `SET @@x` (measured on 10.11 and 11.8; of autocommit the status flags do), nor of these
 /// variables (11.8, all that a session can set were tried).
 fn is_silent(scope: Scope, name: &[u8], flavour: Flavour) -> bool {
-    const SILENT: [&[u8]; 5] = [
+    const SILENT: [&[u8]; 7] = [
         b"collation_connection",
+        // Two that not all versions have, of those that trackers mix up.
+        b"explicit_defaults_for_timestamp",
+        b"sql_if_exists",
         b"log_slow_disabled_statements",
         b"log_slow_slave_statements",
         b"system_versioning_insert_history",
