@@ -52,7 +52,7 @@ on_every_server! {
                 for ask in ["show warnings", "select @@warning_count", "get diagnostics @n = number", "show count(*) warnings"] {
                     let mut client = run.another();
                     rival.after(&mut client, "/* rolecall: primary */ select count(*) from t");
-                    client.query(&format!("/* rolecall: primary */ {act}"));
+                    client.query(format!("/* rolecall: primary */ {act}"));
                     client.query(ask);
                     client.query("/* rolecall: primary */ select @n");
                     run.client.transcript.append(&mut client.transcript);
