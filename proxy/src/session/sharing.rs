@@ -382,9 +382,11 @@ impl Session {
                 self.worker.metrics.destroyed.increment(Destroyed::Broken);
                 continue;
             }
-            if self.sharing.insert_id_at == Some(link.server.id) {
+            let server = link.server.id;
+            if self.sharing.insert_id_at == Some(server) {
                 link.view.insert_id = None;
             }
+            self.state.leave_flags(&mut link.view, server);
             self.leave_statements(&mut link);
             self.give_without_closing(link);
         }

@@ -464,9 +464,18 @@ impl SessionState {
         match name {
             b"sql_mode" => self.lexing.mode = SqlMode::from_value(value),
             b"character_set_client" => self.lexing.charset = ClientCharset::from_name(value),
+            CHARACTER_SET | COLLATION if self.user_variables.may_be_numbers() => self.bind_numbers(name, value),
             _ => {}
         }
         self.variables.insert(name.into(), value.into());
+    }
+
+    /// On MySQL a number in a user variable has the collation of the connection when it was set (`CONCAT(@a)` shows it), which
+    /// nothing tells and no literal sets.
+    fn bind_numbers(&mut self, name: &[u8], value: &[u8]) {
+        if self.lexing.flavour == Flavour::Mysql && self.variables.get(name).is_none_or(|before| **before != *value) {
+            self.last.into_iter().for_each(|server| self.pin(Pins::USER_VARIABLE, server));
+        }
     }
 
     fn bump(&mut self, view: &mut View) {

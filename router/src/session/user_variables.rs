@@ -57,6 +57,12 @@ impl UserVariables {
         assignment
     }
 
+    /// Whether some may be numbers.
+    pub(super) fn may_be_numbers(&self) -> bool {
+        let is_text = |assignment: &[u8]| assignment.windows(3).any(|part| part == b" x'" || part == b"=x'");
+        self.values.values().any(|value| !value.as_deref().is_some_and(is_text))
+    }
+
     /// Asks for the values that only the connection knows: four columns for each name.
     pub(super) fn question(&self) -> Vec<u8> {
         let mut sql = Vec::new();

@@ -35,6 +35,29 @@ on_every_server! {
         cases.push(vec![FLAGS]);
         let cases: Vec<&[&str]> = cases.iter().map(Vec::as_slice).collect();
         narrow.follow("trap_c25_flags", &setup, &cases);
+        // Who leaves tells nobody.
+        narrow.trial("trap_c25_left").setup(TABLES).run(|run: &mut Run| {
+            for set in ["set foreign_key_checks = 0", "set sql_safe_updates = 1, sql_warnings = 1"] {
+                let mut leaves = run.another();
+                leaves.run("set sql_notes = 1");
+                leaves.run(set);
+                leaves.quit();
+                let mut client = run.another();
+                client.query(FLAGS);
+                run.client.transcript.append(&mut client.transcript);
+            }
+        });
+    }
+
+    /// A number has the collation that the connection had when it was set.
+    fn c7_numbers_keep_the_collation_of_their_time(stage) {
+        let narrow = Narrow::new(stage);
+        let (read, ask) = ("select a from t where id = 1", "select collation(concat(@n)), concat(@n, @m), @n + 1");
+        narrow.follow("trap_c7_numbers", TABLES, &[
+            &["set @n = 5, @m = 7", read, "set session collation_connection = latin1_bin", read, ask, "set @n = 6", ask],
+            &["set @n = 5 + 1, @m = 1.5", "set names latin1", read, ask, "set @c = concat(@n, @m)", read, "select @c, collation(@c)"],
+            &["set names latin1", "set @n = 5, @m = 2e0", read, ask],
+        ]);
     }
 
     /// The rival has left a warning, which statements without tables keep on MariaDB.

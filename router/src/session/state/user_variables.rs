@@ -7,7 +7,7 @@ use crate::session::diff::other_name;
 use crate::session::pins::names_its_variables;
 use crate::session::user_variables::{MOST_ON_CONNECTION, cleared};
 use crate::session::{Pins, Variables, View};
-use crate::sql::{Effects, Flavour, Statement, assigned_integers, user_variables};
+use crate::sql::{Effects, FLAGS_MARIADB, Flavour, Statement, assigned_integers, user_variables};
 use crate::topology::ServerId;
 
 impl SessionState {
@@ -22,6 +22,14 @@ impl SessionState {
     #[must_use]
     pub const fn flags_unread_at(&self) -> Option<ServerId> {
         self.flags_unread_at
+    }
+
+    /// The session ends, and nobody asks the connection to `server`, which believes `view`: whoever takes it sets all flags that
+    /// may have been set.
+    pub fn leave_flags(&self, view: &mut View, server: ServerId) {
+        if self.flags_unread_at == Some(server) {
+            view.variables.extend(FLAGS_MARIADB.map(|name| (name.as_bytes().into(), Box::default())));
+        }
     }
 
     /// That connection, which believes `view` and whose login found `baseline`, has told these values
