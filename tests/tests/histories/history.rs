@@ -50,6 +50,7 @@ impl History {
                 steps.insert(at, "!others".into());
             }
         }
+        leave_out_data_of_numbers(&mut steps);
         let others = sequence(random, &items, focus, 1, 3);
         let mut first = random.of(FIRST).to_owned();
         if steps.iter().any(|step| step.starts_with("set transaction")) {
@@ -114,6 +115,24 @@ pub fn filled(step: &str, own: &str) -> String {
 /// Whether a step asks about the one before: refused where another session had the connection in between.
 fn asks_previous(step: &str) -> bool {
     ["show warnings", "get diagnostics", "found_rows()"].iter().any(|asking| step.starts_with(asking))
+}
+
+/// Data that is sent for a parameter bound to a number before others had the connection: it keeps its type at a server, where a client binds none for the data
+/// (docs/pooling.md).
+fn leave_out_data_of_numbers(steps: &mut Vec<String>) {
+    let mut executed = std::collections::BTreeMap::new();
+    steps.retain(|step| {
+        let mut words = step.split(' ');
+        let (command, slot) = (words.next().unwrap_or_default(), words.next().unwrap_or_default().to_owned());
+        match command {
+            "!prepare" => drop(executed.remove(&slot)),
+            "!execute" => drop(executed.insert(slot, false)),
+            "!others" => executed.values_mut().for_each(|is_elsewhere| *is_elsewhere = true),
+            "!long_data" => return executed.get(&slot) != Some(&true),
+            _ => {}
+        }
+        true
+    });
 }
 
 fn sequence(random: &mut Random, items: &[Item], focus: Option<&str>, least: usize, most: usize) -> Vec<String> {
