@@ -11,6 +11,14 @@ use crate::history::History;
 /// Sessions at a time, each with an account and a proxy of its own.
 const LANES: u64 = 4;
 
+/// The first seed, unless others are searched: what a change breaks shows in every run, and in no other change's.
+const BASE: u64 = 96_300_000_000;
+
+/// Whether to search other histories in each run: for a machine that has the time, since what they find is rarely new.
+fn is_random() -> bool {
+    ["ROLECALL_TESTS_RANDOM", "ROLECALL_TESTS_LONG"].iter().any(|name| std::env::var_os(name).is_some())
+}
+
 fn seed() -> Option<u64> {
     std::env::var("ROLECALL_TESTS_SEED").ok()?.parse().ok()
 }
@@ -26,7 +34,11 @@ fn check(flavour: Flavour, histories: u64) {
         assert!(wrong.is_empty(), "{}\n{}", history.told("hist"), wrong.join("\n"));
         return;
     }
-    let base = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()) % 1_000_000 * 100_000;
+    let base = if is_random() {
+        std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()) % 1_000_000 * 100_000
+    } else {
+        BASE
+    };
     let (started, failures, tallies) = (Instant::now(), Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for lane in 0..LANES {
