@@ -8,9 +8,9 @@ use rolecall_protocol::response::{ErrPacket, OkPacket};
 use rolecall_protocol::statement::{PrepareOk, put_query};
 use rolecall_protocol::wire::Reader;
 use rolecall_router::session::{
-    BASELINE_QUESTION, CLEAR_CONDITIONS, COLLATION_QUESTION, FOUND_ROWS_QUESTION, GLOBAL_CHARACTER_SETS_QUESTION,
-    INSERT_ID_QUESTION, Prefix, ROLE_QUESTION, ResetNames, Role, VARIABLES_QUESTION, Variables, flags_question,
-    is_replayed, names, rows_are_limited, set_client_charset, unlimited_baseline_question,
+    BASELINE_QUESTION, COLLATION_QUESTION, FOUND_ROWS_QUESTION, GLOBAL_CHARACTER_SETS_QUESTION, INSERT_ID_QUESTION,
+    Prefix, ROLE_QUESTION, ResetNames, Role, VARIABLES_QUESTION, Variables, flags_question, is_replayed, names,
+    rows_are_limited, set_client_charset, unlimited_baseline_question,
 };
 use rolecall_router::sql::{FLAGS_MARIADB, Flavour, user_variable_name};
 
@@ -83,18 +83,16 @@ impl Connection {
 
     /// The one command of a prefix; None: it takes several.
     fn payload_of(&self, prefix: &Prefix) -> Option<Vec<u8>> {
-        let mut payload = Vec::new();
-        match prefix {
-            Prefix::Set(sql) => put_query(&mut payload, sql, self.capabilities),
-            Prefix::ClearConditions => put_query(&mut payload, CLEAR_CONDITIONS.as_bytes(), self.capabilities),
-            Prefix::SetRole(argument) => {
-                put_query(&mut payload, &[b"SET ROLE ", &**argument].concat(), self.capabilities)
-            }
-            Prefix::InitDb(schema) if schema.is_ascii() => return Some(command::init_db(schema)),
-            Prefix::InitDb(_) => return None,
-            Prefix::SetOption(on) => return Some(command::set_option(*on).to_vec()),
+        if let Some(sql) = prefix.sql() {
+            let mut payload = Vec::with_capacity(sql.len() + 3);
+            put_query(&mut payload, &sql, self.capabilities);
+            return Some(payload);
         }
-        Some(payload)
+        match prefix {
+            Prefix::InitDb(schema) if schema.is_ascii() => Some(command::init_db(schema)),
+            Prefix::SetOption(on) => Some(command::set_option(*on).to_vec()),
+            _ => None,
+        }
     }
 
     /// Whether these commands may go in a statement's own write. Each compressed command begins a packet of its own.

@@ -236,11 +236,8 @@ impl Session {
         let first = SequenceId(sent.last.next().0.wrapping_add(sent.raised));
         let mut reached = false;
         loop {
-            let arrived = match std::mem::take(&mut is_there) {
-                true => Arrived::Bytes,
-                false => self.handle.unless_cut_off(arrive(client, transport, &mut reply, buffer, taken)).await?,
-            };
-            match arrived {
+            let arrives = arrive(client, transport, (&mut reply, &mut is_there), buffer, taken);
+            match self.handle.unless_cut_off(arrives).await? {
                 Arrived::Bytes => {}
                 Arrived::ClientGone => return Err(CloseReason::ClientGone),
                 Arrived::ServerLost => return Ok(lost(&relay, reached, first, &reply)),
@@ -361,11 +358,14 @@ fn lost(relay: &Relay<'_>, reached: bool, first: SequenceId, reply: &Buffer) -> 
 async fn arrive(
     client: &mut Transport,
     server: &mut Transport,
-    reply: &mut Buffer,
+    (reply, is_there): (&mut Buffer, &mut bool),
     buffer: &mut Buffer,
     taken: usize,
 ) -> Arrived {
     poll_fn(|cx| {
+        if std::mem::take(is_there) {
+            return Poll::Ready(Arrived::Bytes);
+        }
         match server.poll_fill(cx, reply) {
             Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Arrived::ServerLost),
             Poll::Ready(Ok(_)) => return Poll::Ready(Arrived::Bytes),

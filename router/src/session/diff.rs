@@ -1,5 +1,7 @@
 //! From what a connection believes to what the session is: the fewest commands.
 
+use std::borrow::Cow;
+
 use super::tracking::TRACKERS_OF_THE_CLIENT;
 use super::{SessionState, View};
 use crate::sql::Flavour;
@@ -15,13 +17,26 @@ pub enum Prefix {
     Set(Vec<u8>),
     /// COM_SET_OPTION: multi-statements on or off
     SetOption(bool),
-    /// COM_QUERY with [`CLEAR_CONDITIONS`]
+    /// COM_QUERY with DO of a derived table, which takes away conditions
     ClearConditions,
+}
+
+impl Prefix {
+    /// The text of one that is a COM_QUERY.
+    #[must_use]
+    pub fn sql(&self) -> Option<Cow<'_, [u8]>> {
+        match self {
+            Self::Set(sql) => Some(sql.into()),
+            Self::SetRole(argument) => Some([b"SET ROLE ", &**argument].concat().into()),
+            Self::ClearConditions => Some(CLEAR_CONDITIONS.as_bytes().into()),
+            Self::InitDb(_) | Self::SetOption(_) => None,
+        }
+    }
 }
 
 /// Takes away the conditions of the statement before (MariaDB): what opens no table, not even a derived one, keeps them (measured
 /// on 10.11 and 11.8).
-pub const CLEAR_CONDITIONS: &str = "DO (SELECT a FROM (SELECT 1 a) t)";
+const CLEAR_CONDITIONS: &str = "DO (SELECT a FROM (SELECT 1 a) t)";
 
 /// A character set sets a collation, too, which no tracker tells: the two are compared and set together.
 pub(super) const CHARACTER_SET: &[u8] = b"character_set_connection";

@@ -4,7 +4,7 @@ use rolecall_protocol::response::{OkHeader, OkPacket};
 use rolecall_protocol::session_track::SessionStateChange;
 use rolecall_protocol::{Capabilities, StatusFlags};
 
-use crate::sql::{FLAGS_MARIADB, Flavour};
+use crate::sql::{FLAGS_MARIADB, Flavour, RECORDERS};
 
 /// Every name for which `SET SESSION x=@@session.x` works on MySQL 9.7 (sessions.md 2); older versions only warn about
 /// names that they do not know.
@@ -23,7 +23,7 @@ const SHOWN_BY_DEFAULT: [&[u8]; 6] = [
 
 /// Variables whose value is consumed by the next statement, is not settable, or belongs to one server only: they never
 /// become part of a difference between sessions. A report of one that is not [`is_harmless`] pins.
-const NEVER_REPLAYED: [&[u8]; 26] = [
+const NEVER_REPLAYED: [&[u8]; 19] = [
     b"gtid_next",
     b"identity",
     b"insert_id",
@@ -43,14 +43,6 @@ const NEVER_REPLAYED: [&[u8]; 26] = [
     b"rand_seed2",
     b"sql_log_bin",
     b"timestamp",
-    // What they have recorded stays on the connection, texts of statements among it.
-    b"optimizer_trace",
-    b"optimizer_trace_features",
-    b"optimizer_trace_limit",
-    b"optimizer_trace_max_mem_size",
-    b"optimizer_trace_offset",
-    b"profiling",
-    b"profiling_history_size",
 ];
 
 /// Asks for the values of [`FLAGS_MARIADB`]: one row, whatever sql_select_limit and max_join_size are.
@@ -79,7 +71,7 @@ pub(super) const TRACKERS_OF_THE_CLIENT: &[u8] =
 /// Whether a variable can be part of a difference between sessions.
 #[must_use]
 pub fn is_replayed(name: &[u8]) -> bool {
-    !NEVER_REPLAYED.contains(&name) && !name.starts_with(b"session_track_")
+    !NEVER_REPLAYED.contains(&name) && !RECORDERS.contains(&name) && !name.starts_with(b"session_track_")
 }
 
 /// Whether a report of this unreplayed variable says nothing that the session could miss elsewhere.

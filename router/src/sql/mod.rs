@@ -32,7 +32,7 @@ pub use statement::{Access, Effects, Hint, Statement, Verb, Why};
 pub use token::{Findings, Kind, Token, Tokens};
 pub use variable::FLAGS_MARIADB;
 pub use variable::OwnVariable;
-pub(crate) use variable::is_flag;
+pub(crate) use variable::{RECORDERS, is_flag};
 pub use verdicts::Verdicts;
 
 pub(crate) use classify::{body_is_harmless, system_schema, view_is_harmless};

@@ -86,10 +86,21 @@ pub(super) fn is_session(name: &[u8]) -> bool {
     is_one_of(name, &[b"session", b"local"])
 }
 
+/// What these have recorded stays on the connection, texts of statements among it.
+pub(crate) const RECORDERS: [&[u8]; 7] = [
+    b"optimizer_trace",
+    b"optimizer_trace_features",
+    b"optimizer_trace_limit",
+    b"optimizer_trace_max_mem_size",
+    b"optimizer_trace_offset",
+    b"profiling",
+    b"profiling_history_size",
+];
+
 /// A variable whose change no tracker tells, or whose value is used up by the statements behind it. A session that set
 /// one cannot be rebuilt elsewhere.
 pub(super) fn is_opaque(name: &[u8]) -> bool {
-    const OPAQUE: [&[u8]; 37] = [
+    const OPAQUE: [&[u8]; 30] = [
         b"sql_log_bin",
         b"gtid_next",
         b"gtid_next_list",
@@ -120,16 +131,9 @@ pub(super) fn is_opaque(name: &[u8]) -> bool {
         b"debug_sync",
         b"proxy_user",
         b"sql_log_off",
-        b"optimizer_trace",
-        b"optimizer_trace_features",
-        b"optimizer_trace_limit",
-        b"optimizer_trace_max_mem_size",
-        b"optimizer_trace_offset",
-        b"profiling",
-        b"profiling_history_size",
     ];
     // What the client asks to be told is the connection's own.
-    is_tracker(name) || is_one_of(name, &OPAQUE)
+    is_tracker(name) || is_one_of(name, &OPAQUE) || is_one_of(name, &RECORDERS)
 }
 
 /// `SET @@name` (without a scope) of these holds for the next transaction only.
