@@ -49,6 +49,10 @@ pub fn restore(
         literals.put_assignment(&mut set, name, baseline.get(name)?);
         view.variables.remove(name);
     }
+    if session.lexing().flavour == Flavour::Mysql {
+        // Numbers of the same value have the collation of their time: they are set again.
+        view.user_variables.values_mut().for_each(|value| *value = None);
+    }
     for assignment in session.foreign_values(view)? {
         set.extend_from_slice(if set.is_empty() { b"SET " } else { b"," });
         set.extend_from_slice(&assignment);
@@ -127,7 +131,9 @@ mod tests {
     use rolecall_protocol::StatusFlags;
 
     use super::*;
-    use crate::sql::Lexing;
+    use crate::catalogue::Catalogue;
+    use crate::sql::{Lexing, classify};
+    use crate::topology::ServerId;
 
     fn variables(pairs: &[(&str, &str)]) -> Variables {
         pairs.iter().map(|(name, value)| (name.as_bytes().into(), value.as_bytes().into())).collect()
@@ -169,6 +175,20 @@ mod tests {
         let mut view = View { variables: variables(&[("character_set_results", "latin1")]), ..View::default() };
         let set = "SET NAMES 'utf8mb4' COLLATE 'utf8mb4_0900_ai_ci'";
         assert_eq!(restored(&session, &mut view), Some(vec![set.into()]));
+    }
+
+    /// They have the collation of the connection when they were set.
+    #[test]
+    fn c7_numbers_are_never_taken_over() {
+        for flavour in [Flavour::Mysql, Flavour::Mariadb] {
+            let lexing = Lexing { flavour, ..Lexing::default() };
+            let mut session = SessionState::new(b"a".to_vec(), lexing, StatusFlags::AUTOCOMMIT);
+            let (sql, mut view) = (b"SET @n = 5", View::default());
+            let statement = classify(sql, &lexing, &Catalogue::unknown());
+            session.note_assigned(&mut view, ServerId(1), &statement, sql, true);
+            assert_eq!(restored(&session, &mut view), Some(Vec::new()));
+            assert_eq!(session.missing_values(&view).count(), usize::from(flavour == Flavour::Mysql), "{flavour:?}");
+        }
     }
 
     #[test]

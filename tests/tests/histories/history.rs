@@ -51,7 +51,9 @@ impl History {
             }
         }
         leave_out_data_of_numbers(&mut steps);
-        let others = sequence(random, &items, focus, 1, 3);
+        let mut others = sequence(random, &items, focus, 1, 3);
+        leave_out_deadlocks(&mut steps);
+        leave_out_deadlocks(&mut others);
         let mut first = random.of(FIRST).to_owned();
         if steps.iter().any(|step| step.starts_with("set transaction")) {
             first = "start transaction".into();
@@ -132,6 +134,15 @@ fn leave_out_data_of_numbers(steps: &mut Vec<String>) {
             _ => {}
         }
         true
+    });
+}
+
+/// Two that hold the backup lock wait for each other where both change tables, be it one that is not there: error 1213 for one of the histories that run at a time.
+fn leave_out_deadlocks(steps: &mut Vec<String>) {
+    let mut is_held = false;
+    steps.retain(|step| {
+        is_held = step == "lock instance for backup" || is_held && step != "unlock instance";
+        !is_held || !["drop table", "alter table"].iter().any(|change| step.starts_with(change))
     });
 }
 

@@ -57,6 +57,8 @@ on_every_server! {
             &["set @n = 5, @m = 7", read, "set session collation_connection = latin1_bin", read, ask, "set @n = 6", ask],
             &["set @n = 5 + 1, @m = 1.5", "set names latin1", read, ask, "set @c = concat(@n, @m)", read, "select @c, collation(@c)"],
             &["set names latin1", "set @n = 5, @m = 2e0", read, ask],
+            // On connections where another one has set the same number.
+            &["set @n = 5, @m = 2e0", read, ask],
         ]);
     }
 
