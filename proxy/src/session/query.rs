@@ -17,9 +17,10 @@ use rolecall_router::topology::{Primary, Role, ServerId};
 
 use super::dispatch::Job;
 use super::forward::Exchanged;
+use super::insert_id::insert_id_lost;
+use super::line::no_connection;
 use super::links::{Hold, LinkError, unreachable};
 use super::relay::Outcome;
-use super::sharing::{insert_id_lost, no_connection};
 use super::{CloseReason, Session};
 use crate::backend::Connection;
 use crate::buffer::Buffer;
@@ -232,11 +233,11 @@ impl Session {
         buffer: &mut Buffer,
         taken: usize,
     ) -> Result<Ready, CloseReason> {
-        if self.sharing.has_insert_id_elsewhere(target, &job.statement) {
+        if self.sharing.insert_id.is_elsewhere(target, &job.statement) {
             Box::pin(self.fetch_insert_id(target)).await;
         }
         let failed = match self.take_link(target).await {
-            Ok(link) if self.sharing.asks_for_lost_insert_id(&job.statement) => {
+            Ok(link) if self.sharing.insert_id.is_lost_to(&job.statement) => {
                 self.put_back(link);
                 self.send_error(&insert_id_lost()).await?;
                 return Ok(Ready::Told);

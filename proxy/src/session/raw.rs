@@ -7,8 +7,8 @@ use rolecall_router::command::statement_of;
 use rolecall_router::session::Pins;
 
 use super::dispatch::Job;
+use super::line::no_connection;
 use super::links::{LinkError, unreachable};
-use super::sharing::no_connection;
 use super::{CloseReason, Session};
 use crate::buffer::Buffer;
 

@@ -1,7 +1,5 @@
 //! Server connections that the session shares with others of its account.
 
-use std::future::{Future as _, poll_fn};
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,22 +9,19 @@ use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
 use rolecall_protocol::{Capabilities, SequenceId};
 use rolecall_router::session::{
-    ConditionsBehind, Pins, Prefix, ResetNames, Told, View, conditions_behind, restore, wait_timeout,
+    ConditionsBehind, Pins, Prefix, ResetNames, Told, conditions_behind, restore, wait_timeout,
 };
-use rolecall_router::sql::{Access, Answers, Conditions, Effects, Flavour, Statement, Verb};
+use rolecall_router::sql::{Answers, Conditions, Flavour, Verb};
 use rolecall_router::topology::ServerId;
-use tokio::time::Instant;
 
 use super::dispatch::Job;
-use super::forward::READ_AHEAD;
-use super::links::{Hold, LinkError};
-use super::unsaved::{Unsaved, asked};
+use super::insert_id::InsertId;
+use super::unsaved::Unsaved;
 use super::{CloseReason, Session};
 use crate::backend::{Connection, QueryError};
-use crate::buffer::Buffer;
-use crate::metrics::{Counter, Destroyed, Held};
+use crate::metrics::Destroyed;
 use crate::monotonic;
-use crate::pool::{AccountPool, Permit, Place, Spot};
+use crate::pool::{AccountPool, Permit, Spot};
 use crate::topology::ServerError;
 
 /// A session's part in its account's pool.
@@ -40,12 +35,7 @@ pub(super) struct Sharing {
     pub is_on: bool,
     pub pool: Rc<AccountPool>,
     pub spot: Rc<Spot>,
-    /// LAST_INSERT_ID() of the session, as far as it was asked for.
-    insert_id: u64,
-    /// The server where a statement may have changed it since.
-    insert_id_at: Option<ServerId>,
-    /// It went with the connection that knew it.
-    insert_id_is_lost: bool,
+    pub insert_id: InsertId,
     /// The connection on which the last statement ran has been handed over: what it said of that statement.
     pub answers: Option<Box<Answers>>,
     /// FOUND_ROWS() is what the connection says on which the last statement ran, though `answers` hold the rest.
@@ -57,7 +47,7 @@ pub(super) struct Sharing {
     /// The statement only reads: what its connection must be told first goes in its own write.
     pub goes_ahead: bool,
     /// A place for a new connection, for which the session stood in line.
-    granted: Option<(ServerId, Permit)>,
+    pub granted: Option<(ServerId, Permit)>,
     /// wait_timeout in nanoseconds, and the session's revision for which that is so.
     idle_limit: (u64, u64),
 }
@@ -73,9 +63,7 @@ impl Sharing {
             is_on: by_user,
             pool,
             spot,
-            insert_id: 0,
-            insert_id_at: None,
-            insert_id_is_lost: false,
+            insert_id: InsertId::default(),
             // Nothing has run yet, whatever the connection has served.
             answers: by_user.then(Box::default),
             count_is_there: false,
@@ -99,9 +87,7 @@ impl Sharing {
 
     /// COM_RESET_CONNECTION.
     pub fn begin_anew(&mut self, told: Told) {
-        self.insert_id = 0;
-        self.insert_id_at = None;
-        self.insert_id_is_lost = false;
+        self.insert_id = InsertId::default();
         let Told { row_count, found_rows, .. } = told;
         self.answers = None;
         if self.by_user {
@@ -138,44 +124,12 @@ impl Sharing {
         let counts = statement.verb == Verb::Select || (flavour == Flavour::Mysql && statement.counts_matched);
         self.has_anothers_count &= !counts || insert_id.is_none();
         self.count_is_there = self.answers.is_some() && !self.has_anothers_count;
-        // A statement whose OK tells of none has left LAST_INSERT_ID() as it was, if its text is all that ran.
-        let is_seen_through = statement.verb != Verb::Several
-            && !statement.effects.intersects(Effects::UNKNOWN_ROUTINE | Effects::SETS_INSERT_ID);
-        let is_left = insert_id == Some(0) && is_seen_through;
-        if !is_left && may_touch_insert_id(statement) {
-            self.insert_id_at = Some(link.server.id);
-            link.view.insert_id = None;
-            self.insert_id_is_lost &= insert_id.is_none_or(|id| id == 0);
-        }
-    }
-
-    /// Whether LAST_INSERT_ID() must be asked for ([`Session::fetch_insert_id`]) before `statement` runs at `target`.
-    pub fn has_insert_id_elsewhere(&self, target: ServerId, statement: &Statement) -> bool {
-        self.insert_id_at.is_some_and(|server| server != target) && may_touch_insert_id(statement)
+        self.insert_id.note(statement, link, insert_id);
     }
 
     /// Whether connections that others have used will do.
-    const fn takes_used(&self) -> bool {
+    pub const fn takes_used(&self) -> bool {
         self.is_on && !self.wants_fresh
-    }
-
-    /// What a connection must be told of LAST_INSERT_ID() before it runs this session's statements.
-    pub fn insert_id_for(&self, link: &Connection) -> Option<u64> {
-        let known_here = link.view.insert_id == Some(self.insert_id) || self.insert_id_at == Some(link.server.id);
-        (!known_here && !rolecall_router::left_out!("last-insert-id")).then_some(self.insert_id)
-    }
-
-    /// The connection to `server` is gone, and LAST_INSERT_ID() with it where only that knew it.
-    fn lose_insert_id_at(&mut self, server: ServerId) {
-        if self.insert_id_at == Some(server) {
-            self.insert_id_at = None;
-            self.insert_id_is_lost = true;
-        }
-    }
-
-    /// Whether a statement asks for what nobody knows any more.
-    pub fn asks_for_lost_insert_id(&self, statement: &Statement) -> bool {
-        self.insert_id_is_lost && statement.effects.contains(Effects::READS_INSERT_ID)
     }
 }
 
@@ -245,7 +199,7 @@ impl Session {
         }
     }
 
-    async fn give_what_is_wanted(&mut self) {
+    pub(super) async fn give_what_is_wanted(&mut self) {
         let servers: Vec<_> = self.links.iter().map(|link| link.server.id).collect();
         for server in servers {
             if self.sharing.pool.is_wanted(server) {
@@ -329,38 +283,6 @@ impl Session {
         self.sharing.pool.ask_or_let_open(server);
     }
 
-    /// Before a statement that reads or changes LAST_INSERT_ID() runs at `target`: what another connection knows of it is
-    /// asked for, and the connection to `target` will be told.
-    pub(super) async fn fetch_insert_id(&mut self, target: ServerId) {
-        let Some(server) = self.sharing.insert_id_at else { return };
-        if let Some(at) = self.links.iter().position(|link| link.server.id == server) {
-            let mut link = self.links.swap_remove(at);
-            if self.save_insert_id(&mut link).await == Err(Unsaved::Lost) {
-                self.publish_links();
-                self.note_lost(server);
-                self.worker.shared.topology.report(server, ServerError::Lost);
-            } else {
-                self.put_back(link);
-                self.sharing.has_anothers_count |= self.sharing.is_on;
-            }
-        }
-        self.sharing.lose_insert_id_at(server);
-        if let Some(link) = self.links.iter_mut().find(|link| link.server.id == target) {
-            link.view.revision = View::NOBODYS;
-        }
-    }
-
-    /// LAST_INSERT_ID(), where a statement may have changed it on this connection.
-    pub(super) async fn save_insert_id(&mut self, link: &mut Connection) -> Result<(), Unsaved> {
-        if self.sharing.insert_id_at == Some(link.server.id) {
-            let id = asked(&self.worker.shared.clock, &self.handle, link.last_insert_id()).await?;
-            self.sharing.insert_id = id;
-            self.sharing.insert_id_at = None;
-            link.view.insert_id = Some(id);
-        }
-        Ok(())
-    }
-
     /// When a connection that is made now is to be replaced: spread out, so that not all are at once.
     pub(super) fn old_at(&self) -> u64 {
         let lifetime = self.worker.with_settings(|settings| settings.max_lifetime);
@@ -383,112 +305,12 @@ impl Session {
                 continue;
             }
             let server = link.server.id;
-            if self.sharing.insert_id_at == Some(server) {
+            if self.sharing.insert_id.is_at(server) {
                 link.view.insert_id = None;
             }
             self.state.leave_flags(&mut link.view, server);
             self.leave_statements(&mut link);
             self.give_without_closing(link);
-        }
-    }
-
-    /// A connection to `server` that another session has used, or the place for a new one; None: the session has to wait for
-    /// it.
-    pub(super) fn take_place(&mut self, server: ServerId) -> Option<Place> {
-        if let Some((granted, permit)) = self.sharing.granted.take()
-            && granted == server
-        {
-            return Some(Place::New(permit));
-        }
-        self.sharing.lose_insert_id_at(server);
-        let with_schema = !self.state.schema().is_empty();
-        self.sharing.pool.take(server, with_schema, !self.sharing.takes_used())
-    }
-
-    /// Waits in line for a connection to `server`; false after `pool.wait_timeout`. Ends early when the client leaves.
-    pub(super) async fn wait_in_line(
-        &mut self,
-        server: ServerId,
-        hold: &mut Hold,
-        buffer: &mut Buffer,
-    ) -> Result<bool, CloseReason> {
-        let limit = self.worker.with_settings(|settings| settings.wait_timeout);
-        let deadline = *hold.line_deadline.get_or_insert_with(|| Instant::now() + limit);
-        let read_limit = buffer.len() + READ_AHEAD;
-        let (handle, pool) = (Arc::clone(&self.handle), Rc::clone(&self.sharing.pool));
-        let fresh = !self.sharing.takes_used();
-        let _held = Held::begin(&self.worker.metrics);
-        let mut line = pin!(pool.line_up(server, fresh));
-        let worker = Rc::clone(&self.worker);
-        let mut joins = Some(&worker.metrics.waits);
-        let mut keeps = true;
-        let place = loop {
-            let waits = poll_fn(|cx| {
-                let place = line.as_mut().poll(cx);
-                // Counted once it stands in line.
-                joins.take().into_iter().for_each(Counter::increment);
-                place
-            });
-            tokio::select! {
-                biased;
-                place = waits => break place,
-                // Behind its own word in the line, so that of two which wait for each other's at least one sees the other's.
-                () = std::future::ready(()), if keeps => {
-                    keeps = false;
-                    if self.may_be_shareable() {
-                        Box::pin(self.give_what_is_wanted()).await;
-                    }
-                }
-                summons = handle.summoned() => return Err(summons.into()),
-                read = self.client.fill(buffer), if buffer.len() < read_limit => match read {
-                    Ok(0) | Err(_) => return Err(CloseReason::ClientGone),
-                    // Pipelined commands; they are served in their turn.
-                    Ok(_) => {}
-                },
-                () = self.worker.shared.clock.sleep_until(deadline) => {
-                    self.worker.metrics.wait_timeouts.increment();
-                    return Ok(false);
-                }
-            }
-        };
-        match place {
-            Place::New(permit) => self.sharing.granted = Some((server, permit)),
-            Place::Used(link) => {
-                self.links.push(link);
-                self.publish_links();
-            }
-        }
-        Ok(true)
-    }
-
-    /// A connection for a command that stays with one server: waits in line where that is needed.
-    pub(super) async fn take_link_in_line(
-        &mut self,
-        job: &Job,
-        buffer: &mut Buffer,
-    ) -> Result<Box<Connection>, LinkError> {
-        let mut hold = Hold::default();
-        loop {
-            let server = match self.target_of(job, &mut hold, buffer).await {
-                Ok(server) => server.map_err(LinkError::Refused)?,
-                Err(reason) => return Err(LinkError::Ended(reason)),
-            };
-            if self.sharing.has_insert_id_elsewhere(server, &job.statement) {
-                Box::pin(self.fetch_insert_id(server)).await;
-            }
-            match self.take_link(server).await {
-                Ok(link) if self.sharing.asks_for_lost_insert_id(&job.statement) => {
-                    self.put_back(link);
-                    return Err(LinkError::Refused(insert_id_lost()));
-                }
-                Err(LinkError::NoneFree) => match Box::pin(self.wait_in_line(server, &mut hold, buffer)).await {
-                    Ok(true) => {}
-                    Ok(false) => return Err(LinkError::Refused(no_connection(self.worker.shared.gates.limits()))),
-                    Err(reason) => return Err(LinkError::Ended(reason)),
-                },
-                Err(LinkError::Stays) => {}
-                taken => return taken,
-            }
         }
     }
 
@@ -531,21 +353,6 @@ impl Session {
     }
 }
 
-/// Whether a statement may read or change LAST_INSERT_ID().
-const fn may_touch_insert_id(statement: &Statement) -> bool {
-    !matches!(statement.access, Access::Read | Access::Node | Access::Session | Access::Previous)
-        && !matches!(statement.verb, Verb::Begin | Verb::Commit | Verb::Rollback | Verb::Savepoint | Verb::Use)
-}
-
-/// What a client is told who asks for a LAST_INSERT_ID() that nobody knows.
-pub(super) fn insert_id_lost() -> ErrPacket {
-    ErrPacket::new(
-        ErrorCode::CONNECTION_LOST,
-        "Rolecall lost the connection that knew this session's LAST_INSERT_ID(). Nothing was executed: use the id that the \
-         answer to the INSERT itself has told, which drivers keep",
-    )
-}
-
 /// What is still to be answered without the connection that ran a command, on which `answers` are not. None: it tells all.
 fn answers_behind(
     mut answers: Box<Answers>,
@@ -572,19 +379,4 @@ fn answers_behind(
         }
     }
     (is_preparation || !answers.conditions.is_none()).then_some(answers)
-}
-
-/// What a client is told when no connection became free in time.
-pub(super) fn no_connection((limit, limit_of_user): (usize, usize)) -> ErrPacket {
-    let of_user = match limit_of_user {
-        0 => String::new(),
-        limit => format!(", pool.max_connections_per_user: {limit}"),
-    };
-    ErrPacket::new(
-        ErrorCode::NO_SERVER,
-        format!(
-            "Rolecall has no free connection to the server: all connections that may exist (pool.max_connections: \
-             {limit}{of_user}) were in use for pool.wait_timeout. Nothing was executed; a retry is safe"
-        ),
-    )
 }

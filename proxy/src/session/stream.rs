@@ -12,8 +12,8 @@ use rolecall_router::sql::Statement;
 
 use super::dispatch::Job;
 use super::forward::{Exchanged, Sent};
+use super::line::no_connection;
 use super::links::{LinkError, unreachable};
-use super::sharing::no_connection;
 use super::{CloseReason, Session};
 use crate::backend::Connection;
 use crate::buffer::Buffer;

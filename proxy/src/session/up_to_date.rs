@@ -143,7 +143,7 @@ impl Session {
             link.query(tracker_setup(self.state.lexing().flavour).as_bytes()).await?;
             link.is_tracked = true;
         }
-        if let Some(id) = self.sharing.insert_id_for(link) {
+        if let Some(id) = self.sharing.insert_id.missing_on(link) {
             let prefix = Prefix::Set(set_insert_id(id).into_bytes());
             if self.goes_ahead_on(link) {
                 link.ahead.push(prefix);
