@@ -66,8 +66,10 @@ impl Accounts {
     #[must_use]
     pub fn any_proven(&self) -> Option<(Vec<u8>, Credential)> {
         let accounts = self.lock();
-        let (user, account) = accounts.iter().max_by_key(|(_, account)| account.proven.values().max().copied())?;
-        Some((user.clone(), account.credential.clone()?))
+        let proven = |account: &Account| Some((*account.proven.values().max()?, account.credential.clone()?));
+        let found = accounts.iter().filter_map(|(user, account)| Some((user, proven(account)?)));
+        let (user, (_, credential)) = found.max_by_key(|(_, (at, _))| *at)?;
+        Some((user.clone(), credential))
     }
 
     /// Whether a server accepted this very login within the time of belief.
@@ -144,5 +146,16 @@ mod tests {
         assert!(!accounts.is_proven(b"app", &credential("a"), b"shop", now + Duration::from_secs(60)));
         accounts.disprove(b"app", &credential("a"));
         assert!(matches!(accounts.known(b"app"), Known::Nothing));
+    }
+
+    /// Probes log in with it every second: one that no server has accepted would be locked out.
+    #[test]
+    fn an_account_that_no_server_has_accepted_is_not_for_probes() {
+        let accounts = Accounts::new(Duration::from_secs(60));
+        let configured = [(b"other".to_vec(), Known::Credential(credential("b")))];
+        accounts.configure(configured);
+        assert!(accounts.any_proven().is_none());
+        accounts.prove(b"app", &credential("a"), b"shop", Instant::now());
+        assert_eq!(accounts.any_proven().map(|(user, _)| user), Some(b"app".to_vec()));
     }
 }

@@ -39,7 +39,8 @@ pub const fn statement_of(command: Command) -> Statement {
 #[must_use]
 pub fn may_have_changed_data(statement: &Statement, in_transaction: bool) -> bool {
     if !in_transaction {
-        return !is_repeatable(statement);
+        let is_about_session = matches!(statement.access, Access::Session | Access::Previous);
+        return !is_repeatable(statement) && !is_about_session;
     }
     let commits = match statement.verb {
         Verb::Select

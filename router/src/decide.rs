@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rolecall_protocol::StatusFlags;
+
 use crate::balance::least_busy;
 use crate::consistency::{Admission, Board, Requirement};
 use crate::session::{Pins, SessionState};
@@ -67,6 +69,8 @@ pub enum Action {
     Ask(ServerId),
     /// No server may take it now; the text says why. It may be kept waiting, or be refused.
     NoServer(String),
+    /// No server may take it, however long it waits.
+    Refuse(&'static str),
 }
 
 /// A decision that can explain itself.
@@ -83,6 +87,9 @@ pub struct Decision {
 pub fn decide(input: &DecisionInput<'_>) -> Decision {
     let DecisionInput { statement, session, topology, .. } = *input;
     if let Some(server) = session.tied_to() {
+        if input.mode != Mode::ReplicaOnly && is_replica(topology, server) && may_write(statement, session) {
+            return Decision { action: Action::Refuse(STATE_AT_REPLICA), why: "what writes never goes to a replica" };
+        }
         return forward(server, "the session is tied to this server by a transaction or a pin");
     }
     match input.mode {
@@ -112,6 +119,22 @@ pub fn decide(input: &DecisionInput<'_>) -> Decision {
         Access::Primary if is_read_only_transaction(statement.effects) => read(input, "a READ ONLY transaction begins"),
         Access::Session | Access::Primary => primary(topology, statement.why.0),
     }
+}
+
+const STATE_AT_REPLICA: &str = "this session's state is on a server that is a replica, by a READ ONLY transaction or a switchover \
+     (/sessions names it): end that state, or reconnect";
+
+/// Whether a statement may change data where the server itself would allow it. A replica's own read_only lets privileged
+/// accounts write, and keeps nobody from writing to a replica whose switch is off.
+fn may_write(statement: &Statement, session: &SessionState) -> bool {
+    let may = match statement.verb {
+        Verb::Dml | Verb::Several | Verb::Unknown => true,
+        // The end of a temporary table is the end of what ties.
+        Verb::Ddl => !statement.effects.contains(Effects::TEMPORARY_TABLE),
+        Verb::Begin => !is_read_only_transaction(statement.effects),
+        _ => statement.effects.contains(Effects::UNKNOWN_ROUTINE),
+    };
+    may && statement.access == Access::Primary && !session.status().contains(StatusFlags::IN_TRANS_READONLY)
 }
 
 const fn is_read_only_transaction(effects: Effects) -> bool {

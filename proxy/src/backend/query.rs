@@ -184,6 +184,17 @@ impl Connection {
         Ok(pairs.map(|(name, told)| (name.as_bytes().into(), value(told).into())).collect())
     }
 
+    /// Whether its variables are others than it has been told, and told of.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn has_other_variables(&mut self) -> Result<bool, QueryError> {
+        let variables = self.variables(BASELINE_QUESTION).await?;
+        let baseline = self.baseline.as_deref();
+        let believed = |name: &[u8]| self.view.variables.get(name).or_else(|| baseline?.get(name));
+        Ok(variables.iter().any(|(name, value)| is_replayed(name) && believed(name) != Some(value)))
+    }
+
     async fn variables(&mut self, question: &str) -> Result<Variables, QueryError> {
         let result = self.query(question.as_bytes()).await?;
         let pairs = result.rows.into_iter().filter_map(|row| match <[_; 2]>::try_from(row) {

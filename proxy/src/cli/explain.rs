@@ -147,7 +147,7 @@ fn target(decision: &Decision) -> &'static str {
         Action::Forward(REPLICA) => "replica",
         Action::Forward(_) | Action::Ask(_) => "primary",
         Action::After(_) => "replica",
-        Action::NoServer(_) => "no server",
+        Action::NoServer(_) | Action::Refuse(_) => "no server",
     }
 }
 

@@ -324,7 +324,10 @@ impl AccountPool {
         let before = now.saturating_sub(timeout.as_nanos() as u64);
         let servers: Vec<_> = self.shelves.borrow().keys().copied().collect();
         for server in servers {
-            self.with(server, |shelf| shelf.free.retain_mut(|(link, _)| !link.is_old() && !link.is_stale()));
+            self.with(server, |shelf| {
+                shelf.free.retain_mut(|(link, _)| !link.is_old() && !link.is_stale());
+                shelf.owners.retain(|owner| owner.strong_count() > 0);
+            });
             let kept = kept(server);
             // Without any that are kept nobody has to be counted.
             let mut spare = if kept == 0 { usize::MAX } else { self.idle_count(server).saturating_sub(kept) };

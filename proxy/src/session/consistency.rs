@@ -11,10 +11,12 @@ use rolecall_router::consistency::{
 use rolecall_router::sql::{Access, Flavour, Hint};
 use rolecall_router::topology::{Primary, Role, ServerId, Topology};
 
-use super::Session;
 use super::dispatch::Job;
+use super::links::{Hold, LinkError};
 use super::unsaved::{Unsaved, asked_within};
+use super::{CloseReason, Session};
 use crate::backend::Connection;
+use crate::buffer::Buffer;
 use crate::metrics::CatchUp;
 use crate::monotonic;
 use crate::topology::ServerError;
@@ -82,6 +84,15 @@ impl Reads {
     }
 }
 
+/// What came of a question to a server.
+enum Answer {
+    Row(Row),
+    /// It told nothing, or refused.
+    Nothing,
+    /// It could not be asked: no connection was free in time, or none could be made.
+    NotAsked,
+}
+
 impl Session {
     /// What the statement of this job is promised.
     pub(super) fn level_of(&self, job: &Job) -> Consistency {
@@ -107,77 +118,128 @@ impl Session {
     }
 
     /// Waits until replica `server` has executed what the session needs; false where that takes too long.
-    pub(super) async fn catch_up(&mut self, server: ServerId, level: Consistency) -> bool {
+    pub(super) async fn catch_up(
+        &mut self,
+        server: ServerId,
+        level: Consistency,
+        hold: &mut Hold,
+        buffer: &mut Buffer,
+    ) -> Result<bool, CloseReason> {
         let (Requirement::AtLeast(position) | Requirement::Stay { at_least: position, .. }) =
             self.reads.causality.needs(level)
         else {
-            return true;
+            return Ok(true);
         };
         let position = position.clone();
-        let reached = self.wait_for(server, &position).await;
+        let Some(reached) = self.wait_for(server, &position, hold, buffer).await? else { return Ok(false) };
         self.worker.metrics.catch_ups.increment(if reached { CatchUp::Reached } else { CatchUp::TooLate });
         if !reached {
             self.reads.late_since = Some(self.newest_word());
         }
-        reached
+        Ok(reached)
     }
 
-    async fn wait_for(&mut self, server: ServerId, position: &Position) -> bool {
+    /// Whether `server` reaches a position in time; None: it could not be asked.
+    async fn wait_for(
+        &mut self,
+        server: ServerId,
+        position: &Position,
+        hold: &mut Hold,
+        buffer: &mut Buffer,
+    ) -> Result<Option<bool>, CloseReason> {
         let limit = self.worker.with_settings(|settings| settings.catch_up_timeout);
-        let Some(statement) = position.wait_statement(limit) else { return position.is_start() };
-        let Some(row) = self.ask(server, &statement).await else { return false };
+        let Some(statement) = position.wait_statement(limit) else { return Ok(Some(position.is_start())) };
+        let row = match self.ask(server, &statement, hold, buffer).await? {
+            Answer::Row(row) => row,
+            Answer::Nothing => return Ok(Some(false)),
+            Answer::NotAsked => return Ok(None),
+        };
         let reached = WaitAnswer::read(row.first().and_then(Option::as_deref)) == WaitAnswer::Reached;
         if reached {
             self.worker.shared.topology.positions().note_reached(server, position);
         }
-        reached
+        Ok(Some(reached))
     }
 
-    /// Asks the primary how far it is; false where it does not answer.
-    pub(super) async fn ask_primary(&mut self, primary: ServerId) -> bool {
+    /// Asks the primary how far it is; whether it has told, None: it could not be asked.
+    pub(super) async fn ask_primary(
+        &mut self,
+        primary: ServerId,
+        hold: &mut Hold,
+        buffer: &mut Buffer,
+    ) -> Result<Option<bool>, CloseReason> {
         let flavour = self.state.lexing().flavour;
         let asked = monotonic::nanoseconds();
-        let Some(row) = self.ask(primary, Bounds::question(flavour)).await else { return false };
+        let row = match self.ask(primary, Bounds::question(flavour), hold, buffer).await? {
+            Answer::Row(row) => row,
+            Answer::Nothing => return Ok(Some(false)),
+            Answer::NotAsked => return Ok(None),
+        };
         let row: Vec<Option<&[u8]>> = row.iter().map(Option::as_deref).collect();
         let bounds = Bounds::read(flavour, &row);
         self.reads.causality.learnt(&bounds);
         self.worker.metrics.catch_ups.increment(CatchUp::Asked);
         self.worker.shared.topology.positions().note(primary, bounds, asked);
-        true
+        Ok(Some(true))
     }
 
-    /// What comes before the primary serves a session that has seen what this primary may not have.
-    pub(super) async fn catch_up_at_primary(&mut self, primary: ServerId, level: Consistency) {
-        let asked = self.ask_primary(primary).await;
-        let Requirement::AtLeast(position) = self.reads.causality.needs_at_primary(level) else { return };
+    /// What comes before the primary serves a session that has seen what this primary may not have. False: it could not be
+    /// asked, and nothing is known of it.
+    pub(super) async fn catch_up_at_primary(
+        &mut self,
+        primary: ServerId,
+        level: Consistency,
+        hold: &mut Hold,
+        buffer: &mut Buffer,
+    ) -> Result<bool, CloseReason> {
+        let Some(has_told) = self.ask_primary(primary, hold, buffer).await? else { return Ok(false) };
+        let Requirement::AtLeast(position) = self.reads.causality.needs_at_primary(level) else { return Ok(true) };
         let position = position.clone();
         // MariaDB's wait does not see a primary's own writes.
-        let waits = asked && self.state.lexing().flavour == Flavour::Mysql;
-        if !(waits && self.wait_for(primary, &position).await) {
+        let reached = match has_told && self.state.lexing().flavour == Flavour::Mysql {
+            true => self.wait_for(primary, &position, hold, buffer).await?,
+            false => Some(false),
+        };
+        let Some(reached) = reached else { return Ok(false) };
+        if !reached {
             // Trap G12: they are lost, or were never there (a token that somebody made up).
             self.worker.metrics.catch_ups.increment(CatchUp::MissingAtPrimary);
             tracing::debug!(primary = primary.0, "transactions that a session has seen are not at the primary");
         }
         self.reads.causality.confirmed_by_primary();
+        Ok(true)
     }
 
-    /// The first row of the answer to a question of the proxy's own.
-    async fn ask(&mut self, server: ServerId, sql: &str) -> Option<Row> {
-        let mut link = self.take_link(server).await.ok()?;
+    /// Asks a question of the proxy's own, whose answer is one row; waits in line for a connection as statements do.
+    async fn ask(
+        &mut self,
+        server: ServerId,
+        sql: &str,
+        hold: &mut Hold,
+        buffer: &mut Buffer,
+    ) -> Result<Answer, CloseReason> {
+        let mut link = loop {
+            match self.take_link(server).await {
+                Ok(link) => break link,
+                Err(LinkError::NoneFree) if Box::pin(self.wait_in_line(server, hold, buffer)).await? => {}
+                Err(LinkError::Ended(reason)) => return Err(reason),
+                Err(_) => return Ok(Answer::NotAsked),
+            }
+        };
         // The server itself ends a wait in time, unless it stands still.
         let limit = self.worker.with_settings(|settings| settings.catch_up_timeout) + GRACE;
         match asked_within(limit, &self.worker.shared.clock, &self.handle, link.query(sql.as_bytes())).await {
             Ok(mut result) => {
                 self.put_back(link);
-                (!result.rows.is_empty()).then(|| result.rows.swap_remove(0))
+                Ok(if result.rows.is_empty() { Answer::Nothing } else { Answer::Row(result.rows.swap_remove(0)) })
             }
             Err(Unsaved::Refused(_)) => {
                 self.put_back(link);
-                None
+                Ok(Answer::Nothing)
             }
             Err(Unsaved::Lost | Unsaved::Never | Unsaved::Held) => {
                 self.lose(link);
-                None
+                Ok(Answer::NotAsked)
             }
         }
     }

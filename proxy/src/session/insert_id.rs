@@ -77,6 +77,10 @@ impl Session {
     /// asked for, and the connection to `target` will be told.
     pub(super) async fn fetch_insert_id(&mut self, target: ServerId) {
         let Some(server) = self.sharing.insert_id.at else { return };
+        if self.handle.is_being_killed() {
+            // It must not hit the question.
+            self.handle.kills_over().await;
+        }
         if let Some(at) = self.links.iter().position(|link| link.server.id == server) {
             let mut link = self.links.swap_remove(at);
             if self.save_insert_id(&mut link).await == Err(Unsaved::Lost) {

@@ -47,6 +47,8 @@ struct Absence {
     generation: u64,
     /// To decide again after this time, though the topology stays the same.
     pause: Option<Duration>,
+    /// Nothing is worth waiting for.
+    is_final: bool,
 }
 
 /// What a decision comes to.
@@ -153,7 +155,12 @@ impl Session {
                 Action::Forward(server) => Ok(Route::To(server)),
                 Action::After(server) => Ok(Route::After(server)),
                 Action::Ask(primary) => Ok(Route::Ask(primary)),
-                Action::NoServer(reason) => Err(Absence { reason, generation: topology.generation, pause: None }),
+                Action::NoServer(reason) => {
+                    Err(Absence { reason, generation: topology.generation, pause: None, is_final: false })
+                }
+                Action::Refuse(reason) => {
+                    Err(Absence { reason: reason.into(), generation: topology.generation, pause: None, is_final: true })
+                }
             }
         })
     }
@@ -174,11 +181,14 @@ impl Session {
                     return Ok(Ok(server));
                 }
                 Ok(Route::Behind(primary)) => {
-                    self.catch_up_at_primary(primary, level).await;
-                    Ok(Route::To(primary))
+                    if self.catch_up_at_primary(primary, level, hold, buffer).await? {
+                        Ok(Route::To(primary))
+                    } else {
+                        Err(self.absence("the primary does not tell whether it has what this session has seen"))
+                    }
                 }
                 Ok(Route::After(server)) => {
-                    if !self.replicas_are_late() && self.catch_up(server, level).await {
+                    if !self.replicas_are_late() && self.catch_up(server, level, hold, buffer).await? {
                         Ok(Route::To(server))
                     } else {
                         self.instead_of_late(level)
@@ -187,14 +197,17 @@ impl Session {
                 Ok(Route::Ask(primary)) => {
                     // Once: an answer that says nothing is followed by the read itself.
                     let is_worth_it = level == Consistency::Global || !self.replicas_are_late();
-                    if !std::mem::replace(&mut has_asked, true) && is_worth_it && self.ask_primary(primary).await {
+                    if !std::mem::replace(&mut has_asked, true)
+                        && is_worth_it
+                        && self.ask_primary(primary, hold, buffer).await? == Some(true)
+                    {
                         self.decided(job, level)
                     } else {
                         self.instead_of_late(level)
                     }
                 }
-                Err(Absence { reason, generation, pause }) => {
-                    if !self.wait(hold, generation, pause, buffer).await? {
+                Err(Absence { reason, generation, pause, is_final }) => {
+                    if is_final || !self.wait(hold, generation, pause, buffer).await? {
                         self.worker.metrics.errors.increment(ErrorKind::NoServer);
                         return Ok(Err(no_server(&reason)));
                     }
@@ -220,8 +233,15 @@ impl Session {
                     .into(),
                 generation: topology.generation,
                 pause: Some(UNREACHABLE_PAUSE),
+                is_final: false,
             }),
         })
+    }
+
+    /// For now, whatever the topology says.
+    fn absence(&self, reason: &str) -> Absence {
+        let generation = self.worker.with_topology(|topology| topology.generation);
+        Absence { reason: reason.into(), generation, pause: Some(UNREACHABLE_PAUSE), is_final: false }
     }
 
     /// Waits for a change of the topology, at most for `pause`; false once the hold timeout has passed. Ends early when
@@ -303,11 +323,7 @@ impl Session {
             // Nothing takes a connection's schema away but a new login.
             let has_lost_schema = self.state.schema().is_empty() && !link.view.schema.is_empty();
             if has_lost_schema && !tied {
-                self.worker.metrics.destroyed.increment(Destroyed::NotRestored);
-                let permit = link.permit.take();
-                link.transport.close().await;
-                self.publish_links();
-                let link = self.open_link(target, permit).await?;
+                let link = self.replace(link, Destroyed::NotRestored).await?;
                 return self.bring_up_to_date(link).await;
             }
             if !link.is_stale() {

@@ -149,10 +149,7 @@ impl Session {
     /// Waits for something to do, and reads it. Waiting costs no system call and holds no buffer.
     async fn idle(&mut self) -> Wake {
         self.client.new_exchange();
-        let is_parked = self.may_be_shareable();
-        if is_parked {
-            self.park().await;
-        }
+        let is_parked = self.may_be_shareable() && self.park().await;
         let client = &mut self.client;
         let spot = is_parked.then_some(&*self.sharing.spot);
         let mut is_first_look = true;

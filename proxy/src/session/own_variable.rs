@@ -7,7 +7,9 @@ use rolecall_router::consistency::{CausalToken, Consistency, Requirement};
 use rolecall_router::sql::{OwnVariable, OwnVariableUse};
 use rolecall_router::topology::Primary;
 
+use super::links::Hold;
 use super::{CloseReason, Session};
+use crate::buffer::Buffer;
 
 /// Why there is no token.
 const NO_TOKEN: &str = "Rolecall cannot tell what this session has seen: the servers have no GTIDs, or the primary does not \
@@ -15,9 +17,13 @@ const NO_TOKEN: &str = "Rolecall cannot tell what this session has seen: the ser
 
 impl Session {
     /// Answers a statement that is about one of the proxy's variables.
-    pub(super) async fn own_variable(&mut self, usage: OwnVariableUse<'_>) -> Result<(), CloseReason> {
+    pub(super) async fn own_variable(
+        &mut self,
+        usage: OwnVariableUse<'_>,
+        buffer: &mut Buffer,
+    ) -> Result<(), CloseReason> {
         match usage {
-            OwnVariableUse::Show(variable, column) => match self.own_value(variable).await {
+            OwnVariableUse::Show(variable, column) => match self.own_value(variable, buffer).await? {
                 Some(value) => {
                     let extended = self.identity.mariadb.contains(MariadbCapabilities::EXTENDED_METADATA);
                     let reply = self.local(SequenceId(1)).text(column, extended, value.as_bytes());
@@ -37,14 +43,14 @@ impl Session {
         }
     }
 
-    async fn own_value(&mut self, variable: OwnVariable) -> Option<String> {
+    async fn own_value(&mut self, variable: OwnVariable, buffer: &mut Buffer) -> Result<Option<String>, CloseReason> {
         match variable {
-            OwnVariable::Consistency => Some(self.reads.level.name().to_owned()),
-            OwnVariable::CausalToken => self.causal_token().await,
+            OwnVariable::Consistency => Ok(Some(self.reads.level.name().to_owned())),
+            OwnVariable::CausalToken => self.causal_token(buffer).await,
         }
     }
 
-    async fn causal_token(&mut self) -> Option<String> {
+    async fn causal_token(&mut self, buffer: &mut Buffer) -> Result<Option<String>, CloseReason> {
         let Self { worker, reads, .. } = self;
         worker.with_topology(|topology| {
             worker.with_board(|board| reads.settle(Consistency::Session, topology, board));
@@ -54,13 +60,13 @@ impl Session {
         if owes {
             // The primary knows all that replicas have.
             let primary = self.worker.with_topology(|topology| topology.primary.clone());
-            let Primary::One(primary) = primary else { return None };
-            if !self.ask_primary(primary).await {
-                return None;
+            let Primary::One(primary) = primary else { return Ok(None) };
+            if self.ask_primary(primary, &mut Hold::default(), buffer).await? != Some(true) {
+                return Ok(None);
             }
         }
-        let position = self.reads.causality.position().ok()?;
-        CausalToken::new(position).ok().map(|token| token.as_str().to_owned())
+        let token = self.reads.causality.position().ok().and_then(|position| CausalToken::new(position).ok());
+        Ok(token.map(|token| token.as_str().to_owned()))
     }
 
     fn set_own(&mut self, variable: OwnVariable, value: Option<&[u8]>) -> Result<(), ErrPacket> {

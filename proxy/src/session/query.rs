@@ -77,10 +77,11 @@ impl Session {
                 }
             }
         }
-        if statement.effects.contains(Effects::OWN_VARIABLE)
-            && let Some(usage) = own_variable(sql, self.state.lexing())
-        {
-            return Box::pin(self.own_variable(usage)).await;
+        if statement.effects.contains(Effects::OWN_VARIABLE) {
+            let sql = sql.to_vec();
+            if let Some(usage) = own_variable(&sql, self.state.lexing()) {
+                return Box::pin(self.own_variable(usage, buffer)).await;
+            }
         }
         if statement.verb == Verb::Kill {
             let sql = sql.to_vec();
@@ -195,6 +196,8 @@ impl Session {
                     self.note_assigned(&job, target, &buffer.filled()[HEADER_LENGTH..taken], accepted.is_some());
                     self.note_held_and_pins(&job, &buffer.filled()[HEADER_LENGTH..taken], accepted.is_some());
                     if accepted.is_some() && self.state.is_released_by(&job.statement) {
+                        // Its server is closing it: nobody else may have it.
+                        self.links.retain(|link| link.server.id != target);
                         return Err(CloseReason::Released);
                     }
                     return Ok(accepted);
@@ -307,7 +310,7 @@ impl Session {
         } else {
             ErrPacket::new(
                 ErrorCode::CONNECTION_LOST,
-                "Rolecall lost the server while it answered this read: nothing was changed; a retry is safe",
+                "Rolecall lost the server before it answered this statement, which changes no data: a retry is safe",
             )
         };
         let bytes = self.local(sequence).err(&err);
@@ -358,7 +361,12 @@ impl Session {
 
     /// Whether nobody knows what the job has done when its server is lost. A preparation has done nothing.
     pub(super) fn may_have_changed_data(&self, job: &Job) -> bool {
-        job.command != Command::StmtPrepare && may_have_changed_data(&job.statement, self.state.transaction().is_some())
+        let is_open = self.state.transaction().is_some();
+        // An error may have ended it.
+        let is_certain = is_open && self.state.uncertain_at().is_none();
+        job.command != Command::StmtPrepare
+            && ((is_open && may_have_changed_data(&job.statement, true))
+                || (!is_certain && may_have_changed_data(&job.statement, false)))
     }
 
     fn is_primary(&self, server: ServerId) -> bool {

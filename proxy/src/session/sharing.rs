@@ -173,8 +173,9 @@ impl Session {
         self.sharing.is_on && self.state.may_be_free() && !self.state.tracking().own && self.prepared.can_move()
     }
 
-    /// The session is idle: others may ask for its connections. Who waits in line gets them at once.
-    pub(super) async fn park(&mut self) {
+    /// The session is idle: others may ask for its connections. Who waits in line gets them at once. False: what a connection
+    /// told on its way keeps the session where it is.
+    pub(super) async fn park(&mut self) -> bool {
         self.sharing.granted = None;
         let now = monotonic::nanoseconds();
         // The last one is where the last statement ran.
@@ -187,8 +188,12 @@ impl Session {
         if self.links.iter().any(|link| now >= link.old_at) {
             Box::pin(self.replace_old(now)).await;
         }
+        if !self.may_be_shareable() {
+            return false;
+        }
         let until = now.saturating_add(self.idle_limit());
         self.sharing.pool.park(&self.sharing.spot, &self.links, now, until);
+        true
     }
 
     async fn replace_old(&mut self, now: u64) {
@@ -225,6 +230,10 @@ impl Session {
 
     /// Another session wants the connection to `server`: what only the connection can tell is saved, then it goes.
     pub(super) async fn hand_over(&mut self, server: ServerId) {
+        if !self.may_be_shareable() {
+            // Another one of its connections has told what keeps them all.
+            return self.sharing.pool.ask_or_let_open(server);
+        }
         let is_to_close = self.sharing.spot.is_to_close();
         let Some(at) = self.links.iter().position(|link| link.server.id == server) else { return };
         if self.handle.is_being_killed() {
@@ -239,7 +248,8 @@ impl Session {
         let is_proof = link.baseline.is_none();
         let saved = match link.is_gone() {
             true => Err(Unsaved::Lost),
-            false if is_proof => Ok(()),
+            // Nor is anything of the session's on one that came out of the line for a statement which went elsewhere.
+            false if is_proof || link.is_used => Ok(()),
             false => self.save(&mut link).await,
         };
         match saved {
@@ -294,13 +304,14 @@ impl Session {
         if !self.sharing.by_user {
             return;
         }
+        let links = std::mem::take(&mut self.links);
         if !self.is_shareable() || self.state.was_reset() || self.handle.is_being_killed() {
-            let count = self.links.len() as u64;
-            self.worker.metrics.destroyed.of(Destroyed::NotClean).add(count);
+            self.worker.metrics.destroyed.of(Destroyed::NotClean).add(links.len() as u64);
             return;
         }
-        for mut link in std::mem::take(&mut self.links) {
-            if link.baseline.is_none() || link.is_spoilt || link.is_stale() {
+        for mut link in links {
+            let may_hide_variables = self.state.may_hide_variables_at(link.server.id);
+            if link.baseline.is_none() || link.is_spoilt || may_hide_variables || link.is_stale() {
                 self.worker.metrics.destroyed.increment(Destroyed::Broken);
                 continue;
             }

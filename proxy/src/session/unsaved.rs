@@ -54,10 +54,18 @@ pub(super) async fn asked_within<T>(
 impl Session {
     /// All that the connection alone knows.
     pub(super) async fn save(&mut self, link: &mut Connection) -> Result<(), Unsaved> {
+        // First: the OK to any other question would tell what the session set, to nobody.
+        self.end_doubt(link).await?;
         self.save_answers(link).await?;
         self.save_insert_id(link).await?;
         self.save_values(link).await?;
-        self.end_doubt(link).await
+        if self.state.may_hide_variables_at(link.server.id) {
+            if asked(&self.worker.shared.clock, &self.handle, link.has_other_variables()).await? {
+                return Err(Unsaved::Never);
+            }
+            self.state.has_no_hidden_variables();
+        }
+        Ok(())
     }
 
     /// What an error has left in doubt: the next OK tells the status and what was set.

@@ -56,6 +56,21 @@ impl Session {
         }
     }
 
+    /// A new connection in the place of one that cannot be what the session needs, which is closed.
+    pub(super) async fn replace(
+        &mut self,
+        mut link: Box<Connection>,
+        why: Destroyed,
+    ) -> Result<Box<Connection>, LinkError> {
+        self.worker.metrics.destroyed.increment(why);
+        let (server, permit) = (link.server.id, link.permit.take());
+        link.transport.close().await;
+        // What it alone knew goes with it.
+        self.sharing.insert_id.lose_at(server);
+        self.publish_links();
+        self.open_link(server, permit).await
+    }
+
     /// Sets trackers on a fresh connection and applies the difference between what it believes and the session. Where
     /// that is refused, the connection stays with whatever it holds.
     pub(super) async fn bring_up_to_date(&mut self, mut link: Box<Connection>) -> Result<Box<Connection>, LinkError> {
@@ -63,15 +78,10 @@ impl Session {
         if std::mem::take(&mut link.is_used) {
             let is_there = link.is_there(&self.worker.shared.clock).await;
             if !is_there || !self.restore(&mut link).await {
-                let (server, permit) = (link.server.id, link.permit.take());
-                if is_there {
-                    self.worker.metrics.destroyed.increment(Destroyed::NotRestored);
-                    link.transport.close().await;
-                } else {
-                    self.worker.metrics.destroyed.increment(Destroyed::Broken);
-                    self.sharing.pool.drop_quiet(server, link.quiet_since);
+                if !is_there {
+                    self.sharing.pool.drop_quiet(link.server.id, link.quiet_since);
                 }
-                link = self.open_link(server, permit).await?;
+                link = self.replace(link, if is_there { Destroyed::NotRestored } else { Destroyed::Broken }).await?;
             }
         }
         let updated = match self.sharing.is_on && self.state.was_reset() {
@@ -90,10 +100,7 @@ impl Session {
             && !self.state.depends_on(link.server.id)
         {
             // It has another session's schema, which nothing takes away.
-            self.worker.metrics.destroyed.increment(Destroyed::NotRestored);
-            let (server, permit) = (link.server.id, link.permit.take());
-            link.transport.close().await;
-            link = self.open_link(server, permit).await?;
+            link = self.replace(link, Destroyed::NotRestored).await?;
             updated = self.update(&mut link).await;
         }
         let (server, thread_id) = (Arc::clone(&link.server), link.thread_id);

@@ -121,6 +121,9 @@ impl Transport {
 
     /// One poll of [`Self::fill`].
     pub fn poll_fill(&mut self, cx: &mut Context<'_>, buffer: &mut Buffer) -> Poll<io::Result<usize>> {
+        if self.poisoned {
+            return Poll::Ready(Ok(0));
+        }
         let Some(compression) = &mut self.compression else {
             return poll_fill_plain(&mut self.stream, self.tls.as_deref_mut(), cx, buffer);
         };
@@ -211,4 +214,26 @@ async fn write_plain(stream: &mut Stream, tls: Option<&mut Secured>, bytes: &[u8
         poll_fn(|cx| tls.poll_flush(stream, cx)).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+    use crate::net::UnregisteredSocket;
+
+    /// Nothing is there to be read, which for a connection in order means that it may be used (`Connection::is_stale`).
+    #[tokio::test]
+    async fn out_of_step_is_out_of_use() -> io::Result<()> {
+        let (own, _peer) = std::os::unix::net::UnixStream::pair()?;
+        own.set_nonblocking(true)?;
+        let mut transport = Transport::new(UnregisteredSocket::Unix(own).register()?);
+        let mut now = Context::from_waker(Waker::noop());
+        assert!(transport.poll_read_ready(&mut now).is_pending());
+        transport.poison();
+        assert!(transport.poll_read_ready(&mut now).is_ready());
+        assert!(matches!(transport.poll_fill(&mut now, &mut Buffer::borrow()), Poll::Ready(Ok(0))));
+        Ok(())
+    }
 }

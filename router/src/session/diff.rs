@@ -197,14 +197,28 @@ impl Literals {
     }
 }
 
-/// `@@session.name=value`. Trackers report values as text; numbers must not be quoted (error 1232), and an empty
-/// character_set_results stands for NULL (sessions.md 2).
+/// Variables that can be NULL, of which trackers and SHOW VARIABLES tell as of an empty text (measured on MySQL 9.7, MariaDB
+/// 11.8), which itself they refuse.
+const NULLABLE: [&[u8]; 7] = [
+    b"character_set_results",
+    b"default_tmp_storage_engine",
+    b"enforce_storage_engine",
+    b"external_table_secondary_storage_engine",
+    b"external_table_storage_engine",
+    b"innodb_ft_user_stopword_table",
+    b"innodb_tmpdir",
+];
+
+/// `@@session.name=value`. Trackers report values as text; numbers must not be quoted (error 1232).
 pub(super) fn put_assignment(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.extend_from_slice(b"@@session.");
     out.extend(name.iter().filter(|byte| byte.is_ascii_alphanumeric() || **byte == b'_'));
     out.push(b'=');
-    if name == b"character_set_results" && value.is_empty() {
+    if value.is_empty() && NULLABLE.contains(&name) {
         out.extend_from_slice(b"NULL");
+    } else if name == b"system_versioning_asof" && value == b"DEFAULT" {
+        // A time, or this word (MariaDB).
+        out.extend_from_slice(value);
     } else if is_number(value) && name != ANY_TEXT {
         out.extend_from_slice(value);
     } else {
@@ -275,5 +289,14 @@ mod tests {
     #[test]
     fn c7_an_empty_character_set_results_is_null() {
         assert_eq!(assignment(b"character_set_results", b""), "@@session.character_set_results=NULL");
+    }
+
+    /// Servers refuse what their own reports say.
+    #[test]
+    fn c4_what_reports_show_of_null_and_of_no_time_is_said_as_servers_take_it() {
+        assert_eq!(assignment(b"innodb_tmpdir", b""), "@@session.innodb_tmpdir=NULL");
+        assert_eq!(assignment(b"innodb_tmpdir", b"/tmp"), "@@session.innodb_tmpdir='/tmp'");
+        assert_eq!(assignment(b"init_connect", b""), "@@session.init_connect=''");
+        assert_eq!(assignment(b"system_versioning_asof", b"DEFAULT"), "@@session.system_versioning_asof=DEFAULT");
     }
 }

@@ -48,6 +48,8 @@ pub struct SessionState {
     holder: Option<ServerId>,
     transaction: Option<ServerId>,
     uncertain: Option<ServerId>,
+    /// Where a statement has failed behind whose text other code may have run (triggers), of which no report has come.
+    hidden_code_at: Option<ServerId>,
     last: Option<ServerId>,
     lexing: Lexing,
     tracking: ClientTracking,
@@ -87,6 +89,7 @@ impl SessionState {
             holder: None,
             transaction: None,
             uncertain: None,
+            hidden_code_at: None,
             last: None,
             lexing,
             tracking: ClientTracking::default(),
@@ -253,6 +256,18 @@ impl SessionState {
         self.uncertain
     }
 
+    /// Whether code has failed at `server`, unseen, that may have set variables of which nothing tells: MariaDB forgets the
+    /// reports of a statement that failed (measured on 11.8).
+    #[must_use]
+    pub fn may_hide_variables_at(&self, server: ServerId) -> bool {
+        self.hidden_code_at == Some(server) && self.lexing.flavour == Flavour::Mariadb
+    }
+
+    /// The server was asked for all of them: there are no others than it has told of.
+    pub const fn has_no_hidden_variables(&mut self) {
+        self.hidden_code_at = None;
+    }
+
     /// The server with the open transaction.
     #[must_use]
     pub const fn transaction(&self) -> Option<ServerId> {
@@ -408,6 +423,7 @@ impl SessionState {
         self.holder = None;
         self.transaction = None;
         self.uncertain = None;
+        self.hidden_code_at = None;
         self.lexing = baseline;
         self.tracking = ClientTracking::default();
         self.status = StatusFlags::AUTOCOMMIT;
@@ -442,7 +458,7 @@ impl SessionState {
             self.pins = Pins::empty();
             self.held = Held::default();
         }
-        for tie in [&mut self.transaction, &mut self.uncertain, &mut self.last] {
+        for tie in [&mut self.transaction, &mut self.uncertain, &mut self.last, &mut self.hidden_code_at] {
             if *tie == Some(server) {
                 *tie = None;
             }

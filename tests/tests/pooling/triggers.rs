@@ -41,6 +41,35 @@ on_every_server! {
         pool.proxy.expect_no_panic();
     }
 
+    /// What it sets is told with the OK of the statement behind the error.
+    fn c28_what_a_trigger_set_before_it_failed_is_ones_own(stage) {
+        let pool = Pool::new(stage, "pool_trigf", "max_connections: 1, wait_timeout: 200ms");
+        pool.server().run("create table pool_trigf.fails (a int primary key)");
+        pool.server().run("insert into pool_trigf.fails values (7)");
+        pool.server().run(
+            "create trigger pool_trigf.sets before insert on pool_trigf.fails for each row set @failed = new.a, session \
+             div_precision_increment = 9",
+        );
+        let look = "select @failed is null, @@div_precision_increment, count(*) from t";
+        for leaves in [false, true] {
+            let (mut first, mut second) = (pool.login(), pool.login());
+            assert_eq!(first.query("insert into fails values (7)").code(), 1062);
+            if leaves {
+                first.quit();
+            }
+            let reply = second.query(look);
+            if reply.code() == 0 {
+                assert_eq!(reply.rows()[0][..2], [Some("1".to_owned()), Some("4".to_owned())], "leaves: {leaves}");
+            }
+            if !leaves {
+                assert_eq!(first.run("select @failed, @@div_precision_increment").rows()[0][0].as_deref(), Some("7"));
+                first.quit();
+            }
+            second.quit();
+        }
+        pool.proxy.expect_no_panic();
+    }
+
     /// Who leaves does not leave them to the next one.
     fn c5_variables_that_a_trigger_set_go_with_their_session(stage) {
         let pool = pool(stage, "pool_trigl");

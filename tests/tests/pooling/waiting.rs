@@ -73,6 +73,55 @@ on_every_server! {
         assert_eq!(client.run("select count(*) from t").value(), "4");
     }
 
+    /// Without autocommit, a statement that fails has begun a transaction, which no error tells: whoever asks for the
+    /// connection then, and whoever asks next, must not get it.
+    fn a_transaction_that_an_error_began_is_nobody_elses(stage) {
+        let pool = Pool::new(stage, "pool_doubt", "max_connections: 1, wait_timeout: 1s");
+        let [mut first, mut second, mut third] = [0, 1, 2].map(|_| pool.login());
+        first.run("set autocommit = 0");
+        first.send_query("insert into t select 1 + 0 * sleep(0.5), 1");
+        let before = pool.metric(WAITS);
+        second.send_query("select count(*) from t");
+        pool.wait_for_metric(WAITS, before + 1);
+        assert_eq!(first.read_reply(Kind::Result).code(), 1062);
+        expect_refusal(&mut third, "select count(*) from t", 1);
+        assert_eq!(second.read_reply(Kind::Result).code(), NO_SERVER);
+        assert_eq!(first.run("select count(*) from t").value(), "3");
+        first.run("rollback");
+        assert_eq!(third.run("select count(*) from t").value(), "3");
+    }
+
+    /// Without autocommit a SAVEPOINT is part of the transaction that the next statement begins, and no status tells of it.
+    fn a_savepoint_in_front_of_a_transaction_stays_with_it(stage) {
+        let pool = Pool::new(stage, "pool_savepoint", "max_connections: 1, wait_timeout: 200ms");
+        let [mut first, mut second] = [0, 1].map(|_| pool.login());
+        for client in [&mut first, &mut second] {
+            client.run("set autocommit = 0");
+        }
+        first.run("savepoint b");
+        if second.query("insert into t values (60, 1)").code() == 0 {
+            assert_eq!(second.query("rollback to b").code(), 1305, "another session's savepoint");
+            second.run("rollback");
+        }
+        first.run("insert into t values (61, 1)");
+        first.run("rollback to b");
+        first.run("commit");
+        assert_eq!(second.run("select count(*) from t where id > 59").value(), "0");
+    }
+
+    /// Its server closes it behind the OK.
+    fn a_connection_that_commit_release_closes_is_nobodys(stage) {
+        let pool = Pool::new(stage, "pool_release", "max_connections: 1");
+        let mut second = pool.login();
+        for round in 0..20 {
+            let mut first = holder(&pool);
+            send_and_wait(&pool, &mut second, &format!("insert into t values ({}, 1)", 100 + round));
+            first.run("commit release");
+            second.read_reply(Kind::Result).expect_ok("a write behind COMMIT RELEASE");
+        }
+        assert_eq!(second.run("select count(*) from t where id >= 100").value(), "20");
+    }
+
     fn h2_who_leaves_while_waiting_frees_the_place(stage) {
         let pool = Pool::new(stage, "pool_leave", "max_connections: 1");
         let [mut leaving, mut quitting, mut staying] = [0, 1, 2].map(|_| pool.login());

@@ -52,6 +52,31 @@ on_every_server! {
         assert_eq!(session.run("sql/insert", &["insert into t values (9, 9)"]), [1, 0]);
     }
 
+    /// What such a transaction leaves ties the session to a replica, which may be one that takes writes of this account: none
+    /// goes there (B6, B9).
+    fn no_write_follows_a_read_only_transaction_to_its_replica(stage) {
+        let mut session = Counted::new(stage, "split_left");
+        session.client.run("create procedure looks() select count(*) from t");
+        for leaves in ["call looks()", "prepare p from 'select 1'", "select @left := 1"] {
+            let is_carried = leaves.starts_with("select");
+            let counts = session.count("sql/insert", is_carried.into(), |client| {
+                all(client, &["start transaction read only", leaves, "commit"]);
+                for write in ["insert into t values (9, 9)", "begin", "create table written (a int)", "call looks()"] {
+                    let reply = client.query(write);
+                    if is_carried {
+                        return drop(reply.expect_ok("nothing ties it any more"));
+                    }
+                    let error = reply.error().expect("an error").to_string();
+                    assert_eq!(reply.code(), 1105, "{leaves}; {write}: {error}");
+                    assert!(error.contains("replica") && error.contains("/sessions"), "{error}");
+                }
+            });
+            assert_eq!(counts[1..], [0, 0], "{leaves}");
+            session.client.reset_connection().expect_ok("reset");
+            session.client.run("delete from t where id = 9");
+        }
+    }
+
     /// B1, Q22
     fn without_autocommit_every_statement_is_the_primarys(stage) {
         let mut session = Counted::new(stage, "split_autocommit");

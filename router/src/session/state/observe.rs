@@ -47,10 +47,16 @@ impl SessionState {
         let in_transaction = ok.status.contains(StatusFlags::IN_TRANS) && !crate::left_out!("transaction");
         self.transaction = in_transaction.then_some(server);
         self.uncertain = None;
+        let has_failed = self.lexing.flavour == Flavour::Mysql && self.hidden_code_at.take().is_some();
+        let may_be_hidden_codes = has_failed || statement.verb == Verb::Dml;
         if self.pins.intersects(Pins::ONE_SHOT | Pins::FOUND_ROWS) {
             let ends_one =
                 was_open || matches!(statement.verb, Verb::Commit | Verb::Rollback) || self.tells_of_gtids(ok);
             self.end_passing_pins(statement, ends_one && self.transaction.is_none());
+        }
+        if statement.verb == Verb::Savepoint && !in_transaction && !self.is_autocommit() {
+            // It is part of the transaction that the next statement begins, though no status tells of it.
+            self.pin(Pins::ONE_SHOT, server);
         }
         if ok.state_changes.is_empty() && statement.effects.is_empty() {
             return Ok(Observed::default());
@@ -61,7 +67,7 @@ impl SessionState {
             false
         } else {
             // DEALLOCATE is one, too.
-            self.observe_changes(view, ok, statement.effects)? && statement.verb != Verb::Prepared
+            self.observe_changes(view, ok, statement.effects, may_be_hidden_codes)? && statement.verb != Verb::Prepared
         };
         // Of several statements in one text the first OK tells nothing of the last.
         if statement.effects.contains(Effects::UNLOCKS) && statement.verb != Verb::Several {
@@ -120,7 +126,12 @@ impl SessionState {
         // Without autocommit a statement that fails has begun a transaction, which no ERR tells.
         let may_begin = !self.is_autocommit();
         let leaves = !statement.effects.difference(Effects::READS_INSERT_ID).is_empty();
-        if self.transaction.is_some() || may_begin || leaves || statement.verb == Verb::Several {
+        // What a trigger set before it failed is told with the next OK (trap C28).
+        let runs_triggers = statement.verb == Verb::Dml;
+        if runs_triggers {
+            self.hidden_code_at = Some(server);
+        }
+        if self.transaction.is_some() || may_begin || leaves || runs_triggers || statement.verb == Verb::Several {
             self.uncertain = (!crate::left_out!("doubt")).then_some(server);
             self.note_effects_of_failed(server, statement);
         }
@@ -139,8 +150,15 @@ impl SessionState {
         }
     }
 
-    /// Takes over what trackers report; says whether state changed that neither they nor `effects` explain.
-    fn observe_changes(&mut self, view: &mut View, ok: &OkPacket, effects: Effects) -> Result<bool, ProtocolError> {
+    /// Takes over what trackers report; says whether state changed that neither they nor `effects` explain. `may_be_hidden_codes`:
+    /// code that sets a variable of the system's may have set user variables, too, which have no report of their own.
+    fn observe_changes(
+        &mut self,
+        view: &mut View,
+        ok: &OkPacket,
+        effects: Effects,
+        may_be_hidden_codes: bool,
+    ) -> Result<bool, ProtocolError> {
         let mut changed = false;
         let (mut collation, mut character_sets) = (false, 0);
         let mut explained = effects.intersects(!(Effects::READ_ONLY | Effects::READS_INSERT_ID))
@@ -148,7 +166,7 @@ impl SessionState {
         for change in ok.changes() {
             match change? {
                 SessionStateChange::SystemVariable { name, value } => {
-                    explained = true;
+                    explained |= !may_be_hidden_codes || !is_replayed(name);
                     if name == b"last_gtid" {
                         self.note_gtids(value);
                     }
