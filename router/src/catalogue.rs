@@ -1,8 +1,10 @@
-//! Stored routines and views that write, read from the servers.
+//! Stored routines, views and triggers that do more than a statement's text says, read from the servers.
 
 use std::collections::HashSet;
 
-use crate::sql::{ClientCharset, Lexing, SqlMode, body_is_harmless, view_is_harmless};
+use crate::sql::{
+    ClientCharset, Lexing, SqlMode, body_is_harmless, names_leaving_table, trigger_leaves_nothing, view_is_harmless,
+};
 
 /// A stored function or procedure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,19 +24,54 @@ pub struct View {
     pub definition: Option<String>,
 }
 
-/// Which names a read must not touch. Names count in every schema: a false alarm costs a read on the primary only.
+/// A trigger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trigger {
+    /// Its table's name, without schema.
+    pub table: String,
+    /// Body text; None where the monitor account may not see it.
+    pub body: Option<String>,
+}
+
+/// Names of tables or views, as they may stand in any text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Names {
+    /// In lower case.
+    names: HashSet<Box<[u8]>>,
+    /// Some have bytes outside ASCII, which a client may send in another character set.
+    has_foreign: bool,
+    /// Some have quotes, which are doubled in a text.
+    has_quoted: bool,
+}
+
+impl Names {
+    fn insert(&mut self, name: &str) {
+        self.has_foreign |= !name.is_ascii();
+        self.has_quoted |= name.contains(['`', '"']);
+        self.names.insert(lower_case(name));
+    }
+
+    /// `name` is as it stands between quotes in a text.
+    fn has(&self, name: &[u8]) -> bool {
+        if self.names.is_empty() {
+            return false;
+        }
+        let is_foreign = self.has_foreign && !name.is_ascii();
+        let is_quoted = self.has_quoted && name.iter().any(|byte| matches!(byte, b'`' | b'"'));
+        is_foreign || is_quoted || with_lower_case(name, |name| self.names.contains(name))
+    }
+}
+
+/// Which names a read must not touch, and which no write may without keeping its connection. Names count in every schema: a false alarm costs a read on the primary only.
 ///
 /// The system schemas' own views are not to be fed in: reads of these are found by their schemas' names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Catalogue {
     /// In lower case, ASCII, without quotes.
     harmless_functions: HashSet<Box<[u8]>>,
-    /// In lower case.
-    writing_views: HashSet<Box<[u8]>>,
-    /// Some writing view has a name with bytes outside ASCII, which a client may send in another character set.
-    has_foreign_view: bool,
-    /// Some writing view has a name with quotes, which are doubled in a text.
-    has_quoted_view: bool,
+    writing_views: Names,
+    /// Tables whose triggers may leave something on the connection, and views of such.
+    leaving_tables: Names,
 }
 
 impl Catalogue {
@@ -44,12 +81,39 @@ impl Catalogue {
         Self::default()
     }
 
-    /// From all routines and views of the servers. A routine is harmless when its body only reads and calls only
+    /// From all routines, views and triggers of the servers. A routine is harmless when its body only reads and calls only
     /// built-in or harmless routines; a view when its definition does. Fixed point over the call graph.
     ///
     /// A body was lexed under the sql_mode of its creation, which is not known here: it has to be harmless under each.
     #[must_use]
-    pub fn build(functions: &[Routine], views: &[View], lexing: &Lexing) -> Self {
+    pub fn build(functions: &[Routine], views: &[View], triggers: &[Trigger], lexing: &Lexing) -> Self {
+        let mut catalogue = Self::of_reads(functions, views, lexing);
+        catalogue.find_leaving(views, triggers, &readings(lexing));
+        catalogue
+    }
+
+    /// The least fixed point: a trigger that changes a table of such a trigger, and a view over one, are like it.
+    fn find_leaving(&mut self, views: &[View], triggers: &[Trigger], readings: &[Lexing]) {
+        loop {
+            let leaves = |text: Option<&str>, is_like: fn(&[u8], &Lexing, &Self) -> bool| {
+                text.is_none_or(|text| !readings.iter().all(|lexing| is_like(text.as_bytes(), lexing, self)))
+            };
+            let unseen = |name: &str| !self.leaving_tables.has(name.as_bytes());
+            let tables = triggers.iter().filter(|trigger| unseen(&trigger.table));
+            let tables = tables.filter(|trigger| leaves(trigger.body.as_deref(), trigger_leaves_nothing));
+            let over = views.iter().filter(|view| unseen(&view.name));
+            // A view that nobody may look into is a writing one already.
+            let over =
+                over.filter(|view| view.definition.as_deref().is_some_and(|text| names_one(text, readings, self)));
+            let found: Vec<&str> = tables.map(|trigger| &*trigger.table).chain(over.map(|view| &*view.name)).collect();
+            if found.is_empty() {
+                return;
+            }
+            found.into_iter().for_each(|name| self.leaving_tables.insert(name));
+        }
+    }
+
+    fn of_reads(functions: &[Routine], views: &[View], lexing: &Lexing) -> Self {
         let readings = readings(lexing);
         let mut functions: Vec<(&Routine, bool)> =
             functions.iter().map(|function| (function, is_plain(&function.name) && function.body.is_some())).collect();
@@ -83,22 +147,26 @@ impl Catalogue {
     /// Whether a view of this name may write or lock. `name` is as it stands between quotes in a text.
     #[must_use]
     pub fn is_writing_view(&self, name: &[u8]) -> bool {
-        if !self.has_writing_views() {
-            return false;
-        }
-        if self.has_foreign_view && !name.is_ascii() {
-            return true;
-        }
-        if self.has_quoted_view && name.iter().any(|byte| matches!(byte, b'`' | b'"')) {
-            return true;
-        }
-        with_lower_case(name, |name| self.writing_views.contains(name))
+        self.writing_views.has(name)
+    }
+
+    /// Whether a table of this name has a trigger that may leave something on the connection (a named lock, a temporary table, a
+    /// sequence's last value, whatever a procedure does), or is a view of such a table. `name` as above.
+    #[must_use]
+    pub fn is_leaving_table(&self, name: &[u8]) -> bool {
+        self.leaving_tables.has(name)
+    }
+
+    /// Whether there is any such table.
+    #[must_use]
+    pub fn has_leaving_tables(&self) -> bool {
+        !self.leaving_tables.names.is_empty()
     }
 
     /// Whether there is any view that may write.
     #[must_use]
     pub fn has_writing_views(&self) -> bool {
-        !self.writing_views.is_empty()
+        !self.writing_views.names.is_empty()
     }
 
     fn from_verdicts(functions: &[(&Routine, bool)], views: &[(&View, bool)]) -> Self {
@@ -115,13 +183,16 @@ impl Catalogue {
         }
         for (view, harmless) in views {
             if !*harmless {
-                catalogue.has_foreign_view |= !view.name.is_ascii();
-                catalogue.has_quoted_view |= view.name.contains(['`', '"']);
-                catalogue.writing_views.insert(lower_case(&view.name));
+                catalogue.writing_views.insert(&view.name);
             }
         }
         catalogue
     }
+}
+
+/// Whether a view's definition names a table whose changes may leave something.
+fn names_one(definition: &str, readings: &[Lexing], catalogue: &Catalogue) -> bool {
+    readings.iter().any(|lexing| names_leaving_table(definition.as_bytes(), lexing, catalogue))
 }
 
 /// The ways in which a text may have been lexed when it was stored. Stored texts are UTF-8.

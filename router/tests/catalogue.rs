@@ -1,7 +1,8 @@
 //! The catalogue of stored functions and views: what it believes to be harmless.
 
-use rolecall_router::catalogue::{Catalogue, Routine, View};
+use rolecall_router::catalogue::{Catalogue, Routine, Trigger, View};
 use rolecall_router::sql::cases::MYSQL;
+use rolecall_router::sql::{Effects, classify};
 
 fn function(name: &str, body: &str) -> Routine {
     Routine { name: name.into(), body: Some(body.into()) }
@@ -12,7 +13,7 @@ fn view(name: &str, definition: &str) -> View {
 }
 
 fn is_harmless(body: &str) -> bool {
-    Catalogue::build(&[function("f", body)], &[], &MYSQL).is_harmless_function(b"f")
+    Catalogue::build(&[function("f", body)], &[], &[], &MYSQL).is_harmless_function(b"f")
 }
 
 #[test]
@@ -93,7 +94,7 @@ fn harm_spreads_along_calls_and_recursion_alone_does_none() {
         view("v_over", "select `db`.`v_writes`.`n` AS `n` from `db`.`v_writes`"),
         View { name: "v_hidden".into(), definition: None },
     ];
-    let catalogue = Catalogue::build(&functions, &views, &MYSQL);
+    let catalogue = Catalogue::build(&functions, &views, &[], &MYSQL);
     for name in ["writes", "calls", "calls_calls", "through_view", "hidden", "never_heard_of"] {
         assert!(!catalogue.is_harmless_function(name.as_bytes()), "{name}");
     }
@@ -113,7 +114,7 @@ fn names_count_in_every_schema_and_as_servers_compare_them() {
     let harmless = |others: &[Routine]| {
         let mut functions = vec![function("cafe", "RETURN 1")];
         functions.extend_from_slice(others);
-        Catalogue::build(&functions, &[], &MYSQL).is_harmless_function(b"cafe")
+        Catalogue::build(&functions, &[], &[], &MYSQL).is_harmless_function(b"cafe")
     };
     assert!(harmless(&[]));
     assert!(!harmless(&[function("CAFE", "BEGIN DELETE FROM t; RETURN 1; END")]), "another schema's");
@@ -121,7 +122,7 @@ fn names_count_in_every_schema_and_as_servers_compare_them() {
     assert!(harmless(&[function("thé", "BEGIN DELETE FROM t; RETURN 1; END")]));
 
     let views = [view("vué", "select f()"), view("a`b", "select f()")];
-    let catalogue = Catalogue::build(&[], &views, &MYSQL);
+    let catalogue = Catalogue::build(&[], &views, &[], &MYSQL);
     assert!(catalogue.is_writing_view(b"vu\xE9"), "the same name in latin1");
     assert!(catalogue.is_writing_view(b"a``b"), "as it stands in a text");
     assert!(!catalogue.is_writing_view(b"ab"));
@@ -131,4 +132,61 @@ fn names_count_in_every_schema_and_as_servers_compare_them() {
 fn an_empty_catalogue_trusts_no_function_and_knows_no_view() {
     let catalogue = Catalogue::unknown();
     assert!(!catalogue.is_harmless_function(b"f") && !catalogue.is_writing_view(b"v"));
+}
+
+fn trigger(table: &str, body: &str) -> Trigger {
+    Trigger { table: table.into(), body: Some(body.into()) }
+}
+
+/// What it does shows in no statement's text: locks and temporary tables would be the next session's.
+#[test]
+fn tables_whose_triggers_may_leave_something_are_known() {
+    let triggers = [
+        trigger(
+            "quiet",
+            "BEGIN DECLARE n INT; SET n = 1, NEW.a = n, @seen = NEW.id; INSERT INTO log (a) VALUES (NOW()); UPDATE log SET a = 2; END",
+        ),
+        trigger("locks", "DO GET_LOCK('x', 0)"),
+        trigger("calls", "BEGIN IF NEW.a THEN CALL p(); END IF; END"),
+        trigger("sets", "SET SESSION timestamp = 1"),
+        trigger("also_sets", "SET NEW.a = 1, @@sort_buffer_size = 1"),
+        trigger("makes", "CREATE TEMPORARY TABLE x (a INT)"),
+        trigger("counts", "SET NEW.id = NEXTVAL(s)"),
+        trigger("unknown", "SET NEW.id = f_unknown(1)"),
+        trigger("follows", "INSERT INTO `locks` VALUES (1)"),
+        trigger("follows_view", "DELETE FROM over_locks"),
+        Trigger { table: "hidden".into(), body: None },
+    ];
+    let views =
+        [view("over_locks", "select `locks`.`a` AS `a` from `locks`"), view("over_quiet", "select 1 from quiet")];
+    let catalogue = Catalogue::build(&[], &views, &triggers, &MYSQL);
+    for name in
+        ["locks", "calls", "sets", "also_sets", "makes", "unknown", "follows", "FOLLOWS_VIEW", "over_locks", "hidden"]
+    {
+        assert!(catalogue.is_leaving_table(name.as_bytes()), "{name}");
+    }
+    for name in ["quiet", "over_quiet", "log", ""] {
+        assert!(!catalogue.is_leaving_table(name.as_bytes()), "{name}");
+    }
+    let ties = |sql: &str| classify(sql.as_bytes(), &MYSQL, &catalogue).effects.contains(Effects::UNKNOWN_ROUTINE);
+    for sql in [
+        "insert into locks values (1)",
+        "replace db.locks set a = 1",
+        "update quiet, `locks` set a = 1",
+        "delete from LOCKS",
+        "load data infile 'x' into table locks",
+        "insert into over_locks values (1)",
+        "select 1; delete from locks",
+        "with c as (select 1) delete from locks",
+    ] {
+        assert!(ties(sql), "{sql}");
+    }
+    for sql in [
+        "select * from locks",
+        "select * from locks for update",
+        "insert into quiet values (1)",
+        "insert into t select a from quiet",
+    ] {
+        assert!(!ties(sql), "{sql}");
+    }
 }

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use rolecall_router::catalogue::{Catalogue, Routine, View};
+use rolecall_router::catalogue::{Catalogue, Routine, Trigger, View};
 use rolecall_router::sql::cases::{self, Case};
 use rolecall_router::sql::{
     ClientCharset, Flavour, Kind, Lexing, ServerVersion, SqlMode, Tokens, bare_connection_id, classify, kill,
@@ -156,8 +156,9 @@ proptest! {
         let _ = bare_connection_id(&text, &lexing);
         let body = String::from_utf8_lossy(&text).into_owned();
         let function = Routine { name: "f".into(), body: Some(body.clone()) };
-        let view = View { name: "v".into(), definition: Some(body) };
-        let _ = Catalogue::build(&[function], &[view], &lexing);
+        let view = View { name: "v".into(), definition: Some(body.clone()) };
+        let trigger = Trigger { table: "t".into(), body: Some(body) };
+        let _ = Catalogue::build(&[function], &[view], &[trigger], &lexing);
     }
 
     #[test]

@@ -189,9 +189,9 @@ fn copy(template: &Path, folder: &Path) {
 fn accounts(flavour: Flavour) -> String {
     let identified = flavour.identified(&Server::PASSWORD.replace('\'', "''"));
     let monitor = if flavour.is_mariadb() {
-        "grant select, process, show view, replica monitor, binlog monitor, connection admin on *.* to monitor@'%';"
+        "grant select, process, show view, trigger, replica monitor, binlog monitor, connection admin on *.* to monitor@'%';"
     } else {
-        "grant select, process, show view, replication client, show_routine, connection_admin on *.* to monitor@'%';"
+        "grant select, process, show view, trigger, replication client, show_routine, connection_admin on *.* to monitor@'%';"
     };
     // MariaDB's data template has a root without password for each of the machine's names.
     let other_roots = if flavour.is_mariadb() {

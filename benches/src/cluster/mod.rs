@@ -120,6 +120,6 @@ fn accounts() -> Vec<String> {
         "CREATE USER 'replicator'@'%' IDENTIFIED BY 'replicator'".to_owned(),
         "GRANT REPLICATION SLAVE ON *.* TO 'replicator'@'%'".to_owned(),
         format!("CREATE USER '{MONITOR}'@'%' IDENTIFIED BY '{MONITOR}'"),
-        format!("GRANT SELECT, SHOW VIEW, PROCESS, SUPER, REPLICATION CLIENT ON *.* TO '{MONITOR}'@'%'"),
+        format!("GRANT SELECT, SHOW VIEW, TRIGGER, PROCESS, SUPER, REPLICATION CLIENT ON *.* TO '{MONITOR}'@'%'"),
     ]
 }

@@ -200,7 +200,7 @@ pub struct RawKubernetes {
 #[serde(deny_unknown_fields, expecting = "a mapping such as `user: rolecall`")]
 pub struct RawMonitor {
     /// Its name. It needs REPLICATION CLIENT (MariaDB: REPLICA MONITOR too), SELECT on performance_schema, and
-    /// SHOW_ROUTINE and SHOW VIEW for the catalogue (MariaDB: SELECT on mysql.proc).
+    /// SHOW_ROUTINE, SHOW VIEW and TRIGGER for the catalogue (MariaDB: SELECT on mysql.proc).
     pub user: At<String>,
     /// File with its password; a line break at its end does not count. Without it the environment variable
     /// `ROLECALL_MONITOR_PASSWORD` is read.

@@ -83,7 +83,9 @@ async fn read<C: ProbeClient>(client: &C, server: &Arc<Server>, lexing: &Lexing)
     let (mut connection, _) = client.connect(server).await.map_err(|error| error.to_string())?;
     let functions = ask::<C>(&mut connection, inventory::FUNCTIONS).await?;
     let views = ask::<C>(&mut connection, inventory::VIEWS).await?;
-    Ok(Catalogue::build(&inventory::functions(&functions), &inventory::views(&views), lexing))
+    let triggers = ask::<C>(&mut connection, inventory::TRIGGERS).await?;
+    let (functions, views) = (inventory::functions(&functions), inventory::views(&views));
+    Ok(Catalogue::build(&functions, &views, &inventory::triggers(&triggers), lexing))
 }
 
 async fn ask<C: ProbeClient>(connection: &mut C::Connection, sql: &str) -> Result<Rows, String> {

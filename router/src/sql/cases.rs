@@ -51,7 +51,7 @@ pub fn all() -> Vec<Case> {
 pub fn catalogue() -> Catalogue {
     let functions = FUNCTIONS.map(|(name, body)| Routine { name: name.into(), body: Some(body.into()) });
     let views = VIEWS.map(|(name, definition)| View { name: name.into(), definition: Some(definition.into()) });
-    Catalogue::build(&functions, &views, &MYSQL)
+    Catalogue::build(&functions, &views, &[], &MYSQL)
 }
 
 /// Stored functions, with their bodies; each takes one integer and returns one.

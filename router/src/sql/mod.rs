@@ -35,4 +35,6 @@ pub use variable::OwnVariable;
 pub(crate) use variable::{RECORDERS, is_flag};
 pub use verdicts::Verdicts;
 
-pub(crate) use classify::{body_is_harmless, system_schema, view_is_harmless};
+pub(crate) use classify::{
+    body_is_harmless, names_leaving_table, system_schema, trigger_leaves_nothing, view_is_harmless,
+};

@@ -1,7 +1,7 @@
-//! The questions that fill the catalogue of stored functions and views.
+//! The questions that fill the catalogue of stored functions, views and triggers.
 
 use super::Rows;
-use crate::catalogue::{Routine, View};
+use crate::catalogue::{Routine, Trigger, View};
 
 /// Asks for all stored functions. Columns: name, body (NULL where the account may not see it).
 pub const FUNCTIONS: &str =
@@ -11,6 +11,10 @@ pub const FUNCTIONS: &str =
 /// account may not see it).
 pub const VIEWS: &str = "SELECT TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS \
      WHERE TABLE_SCHEMA NOT IN ('sys', 'mysql', 'information_schema', 'performance_schema')";
+
+/// Asks for all triggers. Columns: the table's name, body. Without the TRIGGER privilege an account sees none.
+pub const TRIGGERS: &str = "SELECT EVENT_OBJECT_TABLE, ACTION_STATEMENT FROM information_schema.TRIGGERS \
+     WHERE TRIGGER_SCHEMA NOT IN ('sys', 'mysql')";
 
 /// The answer to [`FUNCTIONS`].
 #[must_use]
@@ -22,6 +26,12 @@ pub fn functions(rows: &Rows) -> Vec<Routine> {
 #[must_use]
 pub fn views(rows: &Rows) -> Vec<View> {
     named(rows).map(|(name, definition)| View { name, definition }).collect()
+}
+
+/// The answer to [`TRIGGERS`].
+#[must_use]
+pub fn triggers(rows: &Rows) -> Vec<Trigger> {
+    named(rows).map(|(table, body)| Trigger { table, body }).collect()
 }
 
 fn named(rows: &Rows) -> impl Iterator<Item = (String, Option<String>)> {

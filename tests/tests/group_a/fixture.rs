@@ -68,7 +68,8 @@ impl Fixture {
             Rows { rows: rows.into_iter().map(|row| row.into_iter().map(bytes).collect()).collect(), ..Rows::default() }
         };
         let functions = inventory::functions(&read(inventory::FUNCTIONS));
-        Catalogue::build(&functions, &inventory::views(&read(inventory::VIEWS)), &self.lexing)
+        let (views, triggers) = (read(inventory::VIEWS), read(inventory::TRIGGERS));
+        Catalogue::build(&functions, &inventory::views(&views), &inventory::triggers(&triggers), &self.lexing)
     }
 
     /// A session under the modes and the character set of a case, which is told of each change of its state.

@@ -1,8 +1,8 @@
 //! User variables that triggers set, of which MariaDB's trackers tell nothing (C5).
 
-use rolecall_tests::on_every_server;
+use rolecall_tests::{Proxy, ProxyOptions, on_every_server};
 
-use crate::pool::Pool;
+use crate::pool::{NO_SERVER, Pool, wait_until};
 
 fn pool(stage: &std::sync::Arc<rolecall_tests::Stage>, name: &str) -> Pool {
     let pool = Pool::new(stage, name, "max_connections: 2");
@@ -37,6 +37,29 @@ on_every_server! {
             for mut client in [first, second, third] {
                 client.quit();
             }
+        }
+        pool.proxy.expect_no_panic();
+    }
+
+    /// Named locks, and on MariaDB temporary tables: no tracker tells of them, the catalogue of triggers does.
+    fn what_a_trigger_takes_or_makes_is_ones_own(stage) {
+        let options = stage.account("pool_trigt", &[
+            "create table locking (a int)", "create trigger locks after insert on locking for each row do get_lock('pool_trigt', 0)",
+            "create table making (a int)", "create procedure makes() create temporary table if not exists made (a int)",
+            "create trigger calls after insert on making for each row call makes()",
+        ]);
+        let configuration = "workers: 1\ncatalogue_refresh: 1s\npool: {max_connections: 1, wait_timeout: 200ms}\n".to_owned();
+        let listener = Some("pooling: transaction".to_owned());
+        let proxy = Proxy::start([&stage.set.primary], &ProxyOptions { configuration, listener, ..ProxyOptions::default() });
+        let pool = Pool { stage: stage.clone(), options, proxy };
+        for table in ["locking", "making"] {
+            wait_until("the trigger is known", || {
+                let (mut first, mut second) = (pool.login(), pool.login());
+                first.run(&format!("insert into {table} values (1)"));
+                let is_held = second.query("select 1 from t").code() == NO_SERVER;
+                [first, second].into_iter().for_each(|mut client| client.quit());
+                is_held
+            });
         }
         pool.proxy.expect_no_panic();
     }

@@ -1,10 +1,11 @@
 //! The bodies of stored functions and the definitions of views: do they only read?
 
+use super::data::target;
 use super::reader::Reader;
 use crate::catalogue::Catalogue;
 use crate::sql::keyword::Keyword as K;
 use crate::sql::token::Kind;
-use crate::sql::{Access, Lexing};
+use crate::sql::{Access, Effects, Lexing};
 
 /// Whether a stored function's body only reads, calls only what is built in or harmless according to `catalogue`, and
 /// sets nothing but variables that it declares.
@@ -115,6 +116,73 @@ fn assign<'a>(reader: &mut Reader<'a>, declared: &[&'a [u8]]) -> bool {
             return true;
         }
     }
+}
+
+/// Whether a trigger's body leaves nothing on the connection but user variables, which are seen to elsewhere.
+pub(crate) fn trigger_leaves_nothing(body: &[u8], lexing: &Lexing, catalogue: &Catalogue) -> bool {
+    const SEEN_TO: Effects = Effects::USER_VARIABLES
+        .union(Effects::READS_INSERT_ID)
+        .union(Effects::SETS_INSERT_ID)
+        .union(Effects::LOCKS_ROWS);
+    let mut reader = Reader::new(body, lexing, Some(catalogue));
+    let mut declared: Vec<&[u8]> = Vec::new();
+    let mut is_beginning = true;
+    while reader.peek().kind != Kind::End {
+        let kind = reader.peek().kind;
+        match kind {
+            Kind::Word(K::Call | K::Temporary) => return false,
+            Kind::Word(K::Declare) => declare(&mut reader, &mut declared),
+            // Else it is UPDATE's.
+            Kind::Word(K::Set) if is_beginning => {
+                if !assigns_own(&mut reader, &declared) {
+                    return false;
+                }
+            }
+            Kind::Word(K::Insert | K::Replace) if is_beginning => {
+                reader.next();
+                target(&mut reader);
+            }
+            _ => {
+                reader.step();
+            }
+        }
+        is_beginning = matches!(
+            kind,
+            Kind::Punctuation(b';' | b':') | Kind::Word(K::Begin | K::Then | K::Else | K::Do | K::Loop | K::Repeat)
+        );
+    }
+    let verdict = reader.verdict;
+    verdict.effects.difference(SEEN_TO).is_empty() && !verdict.names_leaving_table && is_clear(&reader)
+}
+
+/// SET of user variables, declared ones, and NEW's columns.
+fn assigns_own<'a>(reader: &mut Reader<'a>, declared: &[&'a [u8]]) -> bool {
+    reader.next();
+    loop {
+        let target = reader.next();
+        let is = |name: &[u8]| name.eq_ignore_ascii_case(target.text);
+        let is_own = match target.kind {
+            Kind::UserVariable => true,
+            Kind::Word(_) | Kind::Quoted => is(b"NEW") || declared.iter().any(|name| is(name)),
+            _ => false,
+        };
+        if !is_own {
+            return false;
+        }
+        reader.until_comma();
+        if !reader.take_punctuation(b',') {
+            return true;
+        }
+    }
+}
+
+/// Whether a view's definition names a table whose triggers may leave something.
+pub(crate) fn names_leaving_table(definition: &[u8], lexing: &Lexing, catalogue: &Catalogue) -> bool {
+    let mut reader = Reader::new(definition, lexing, Some(catalogue));
+    while reader.peek().kind != Kind::End {
+        reader.step();
+    }
+    reader.verdict.names_leaving_table
 }
 
 /// INTO of local variables.

@@ -22,7 +22,7 @@ pub(super) fn data(reader: &mut Reader<'_>) -> Verb {
 }
 
 /// The table of INSERT and REPLACE, whose columns follow in parentheses without making it a function.
-fn target(reader: &mut Reader<'_>) {
+pub(super) fn target(reader: &mut Reader<'_>) {
     while matches!(reader.keyword(), K::LowPriority | K::Delayed | K::HighPriority | K::Ignore | K::Into) {
         reader.next();
     }
@@ -38,16 +38,20 @@ pub(super) fn table_name(reader: &mut Reader<'_>) {
     if !matches!(reader.peek().kind, Kind::Word(_) | Kind::Quoted) {
         return;
     }
-    reader.next();
+    let name = reader.next();
+    reader.table(name);
     if reader.take_punctuation(b'.') && matches!(reader.peek().kind, Kind::Word(_) | Kind::Quoted) {
-        reader.next();
+        let name = reader.next();
+        reader.table(name);
     }
 }
 
 /// LOAD DATA, LOAD XML, LOAD INDEX: columns and variables in parentheses, then SET with expressions.
 fn load(reader: &mut Reader<'_>) {
     while !reader.is_at_end() && reader.keyword() != K::Set {
-        match reader.next().kind {
+        let token = reader.next();
+        reader.table(token);
+        match token.kind {
             Kind::Word(K::Local) => reader.verdict.effects |= Effects::LOCAL_FILE,
             Kind::UserVariable => reader.verdict.effects |= Effects::USER_VARIABLES,
             _ => {}

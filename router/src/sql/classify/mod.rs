@@ -27,7 +27,7 @@ pub use kill::{Kill, KillTarget, kill};
 pub use own_variable::{OwnVariableUse, own_variable};
 pub use set::{NamedCollation, names_collation};
 
-pub(crate) use body::{body_is_harmless, view_is_harmless};
+pub(crate) use body::{body_is_harmless, names_leaving_table, trigger_leaves_nothing, view_is_harmless};
 
 pub(crate) use reader::system_schema;
 
@@ -157,6 +157,15 @@ fn unknown(reader: &mut Reader<'_>) -> Verb {
 fn finish(reader: &Reader<'_>, verb: Verb, lexing: &Lexing) -> Statement {
     let findings = reader.findings();
     let mut verdict = reader.verdict;
+    // What only reads fires none; what locks rows, neither.
+    let may_change = match verb {
+        Verb::Dml | Verb::Several | Verb::Unknown => true,
+        Verb::Select => verdict.access == Access::Primary && !verdict.effects.contains(Effects::LOCKS_ROWS),
+        _ => false,
+    };
+    if verdict.names_leaving_table && may_change {
+        verdict.leaves(Effects::UNKNOWN_ROUTINE, "changes a table whose trigger may leave something");
+    }
     if findings.other_version {
         verdict.raise(Access::Primary, "an executable comment that servers of other versions read differently");
     }

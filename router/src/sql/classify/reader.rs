@@ -20,6 +20,8 @@ pub(super) struct Reader<'a> {
     catalogue: Option<&'a Catalogue>,
     /// The same, where it has any.
     writing_views: Option<&'a Catalogue>,
+    /// The same, where there are triggers that may leave something.
+    leaving_tables: Option<&'a Catalogue>,
     pub(super) verdict: Verdict,
     /// How many parentheses are open.
     pub(super) depth: u32,
@@ -37,6 +39,7 @@ impl<'a> Reader<'a> {
             lexing: *lexing,
             catalogue,
             writing_views: catalogue.filter(|catalogue| catalogue.has_writing_views()),
+            leaving_tables: catalogue.filter(|catalogue| catalogue.has_leaving_tables()),
             verdict: Verdict::new(),
             depth: 0,
         }
@@ -193,6 +196,14 @@ impl<'a> Reader<'a> {
         }
         if self.writing_views.is_some_and(|catalogue| catalogue.is_writing_view(token.text)) {
             self.verdict.leaves(Effects::UNKNOWN_ROUTINE, "names a view that may write");
+        }
+        self.table(token);
+    }
+
+    /// A name that may be a table's.
+    pub(super) fn table(&mut self, token: Token<'a>) {
+        if self.leaving_tables.is_some_and(|catalogue| catalogue.is_leaving_table(token.text)) {
+            self.verdict.names_leaving_table = true;
         }
     }
 

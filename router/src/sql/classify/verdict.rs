@@ -11,6 +11,8 @@ pub(super) struct Verdict {
     pub returns_part: bool,
     pub counts_matched: bool,
     pub has_query: bool,
+    /// A table is named whose triggers may leave something.
+    pub names_leaving_table: bool,
 }
 
 impl Verdict {
@@ -22,6 +24,7 @@ impl Verdict {
             returns_part: false,
             counts_matched: false,
             has_query: false,
+            names_leaving_table: false,
         }
     }
 
@@ -48,6 +51,7 @@ impl Verdict {
         self.returns_part |= other.returns_part;
         self.counts_matched |= other.counts_matched;
         self.has_query |= other.has_query;
+        self.names_leaving_table |= other.names_leaving_table;
         self.raise(other.access, other.why);
     }
 }

@@ -23,7 +23,7 @@ fn a_verdict_is_remembered_for_its_shape_lexing_and_catalogue_alone() {
 
     // Another catalogue knows of a view that writes.
     let view = crate::catalogue::View { name: "t".into(), definition: Some("select get_lock('a', 1)".into()) };
-    let writing = Arc::new(Catalogue::build(&[], &[view], &LEXING));
+    let writing = Arc::new(Catalogue::build(&[], &[view], &[], &LEXING));
     assert_eq!(verdicts.classify(b"SELECT \"a\" FROM t WHERE f = 1", &LEXING, &writing).access, Access::Primary);
 }
 
