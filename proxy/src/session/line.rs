@@ -13,12 +13,21 @@ use tokio::time::Instant;
 use super::dispatch::Job;
 use super::forward::READ_AHEAD;
 use super::insert_id::insert_id_lost;
-use super::links::{Hold, LinkError};
+use super::links::{Hold, LinkError, unreachable};
 use super::{CloseReason, Session};
 use crate::backend::Connection;
 use crate::buffer::Buffer;
 use crate::metrics::{Counter, Held};
 use crate::pool::Place;
+
+/// What comes of a command that has got no connection. Nothing was executed.
+#[derive(Debug)]
+pub(super) enum NoLink {
+    /// The client is to be told why.
+    Told(ErrPacket),
+    /// The session ends.
+    Ends(CloseReason),
+}
 
 impl Session {
     /// A connection to `server` that another session has used, or the place for a new one; None: the session has to wait for
@@ -95,12 +104,12 @@ impl Session {
         &mut self,
         job: &Job,
         buffer: &mut Buffer,
-    ) -> Result<Box<Connection>, LinkError> {
+    ) -> Result<Box<Connection>, NoLink> {
         let mut hold = Hold::default();
         loop {
             let server = match self.target_of(job, &mut hold, buffer).await {
-                Ok(server) => server.map_err(LinkError::Refused)?,
-                Err(reason) => return Err(LinkError::Ended(reason)),
+                Ok(server) => server.map_err(NoLink::Told)?,
+                Err(reason) => return Err(NoLink::Ends(reason)),
             };
             if self.sharing.insert_id.is_elsewhere(server, &job.statement) {
                 Box::pin(self.fetch_insert_id(server)).await;
@@ -108,16 +117,46 @@ impl Session {
             match self.take_link(server).await {
                 Ok(link) if self.sharing.insert_id.is_lost_to(&job.statement) => {
                     self.put_back(link);
-                    return Err(LinkError::Refused(insert_id_lost()));
+                    return Err(NoLink::Told(insert_id_lost()));
                 }
+                Ok(link) => return Ok(link),
                 Err(LinkError::NoneFree) => match Box::pin(self.wait_in_line(server, &mut hold, buffer)).await {
                     Ok(true) => {}
-                    Ok(false) => return Err(LinkError::Refused(no_connection(self.worker.shared.gates.limits()))),
-                    Err(reason) => return Err(LinkError::Ended(reason)),
+                    Ok(false) => return Err(self.no_link(LinkError::NoneFree)),
+                    Err(reason) => return Err(NoLink::Ends(reason)),
                 },
                 Err(LinkError::Stays) => {}
-                taken => return taken,
+                Err(error) => return Err(self.no_link(error)),
             }
+        }
+    }
+
+    /// The same, made ready for the command at the front of `buffer`: with the bytes to send where they differ from the client's.
+    pub(super) async fn take_ready_link_in_line(
+        &mut self,
+        job: &Job,
+        buffer: &mut Buffer,
+        taken: usize,
+    ) -> Result<(Box<Connection>, Option<Vec<u8>>), NoLink> {
+        let mut link = self.take_link_in_line(job, buffer).await?;
+        match self.outgoing(&mut link, buffer, taken, job).await {
+            Ok(own) => Ok((link, own)),
+            Err(error) => {
+                if matches!(error, LinkError::Refused(_)) {
+                    self.put_back(link);
+                }
+                Err(self.no_link(error))
+            }
+        }
+    }
+
+    fn no_link(&self, error: LinkError) -> NoLink {
+        match error {
+            LinkError::Refused(err) => NoLink::Told(err),
+            LinkError::Unreachable(reason) => NoLink::Told(unreachable(&reason)),
+            LinkError::NoneFree => NoLink::Told(no_connection(self.worker.shared.gates.limits())),
+            LinkError::TieLost | LinkError::Stays => NoLink::Ends(CloseReason::ServerLost),
+            LinkError::Ended(reason) => NoLink::Ends(reason),
         }
     }
 }

@@ -319,7 +319,7 @@ impl Session {
     }
 
     /// What a finished job leaves to be noted.
-    fn after(&mut self, job: &Job, server: ServerId, outcome: &Outcome, started: u64) {
+    pub(super) fn after(&mut self, job: &Job, server: ServerId, outcome: &Outcome, started: u64) {
         let (ended_at, role) = outcome.ended.unwrap_or((started, Role::Unroutable));
         let target = if role == Role::Primary { Target::Primary } else { Target::Replica };
         let took = ended_at.saturating_sub(started);

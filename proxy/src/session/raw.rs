@@ -7,8 +7,7 @@ use rolecall_router::command::statement_of;
 use rolecall_router::session::Pins;
 
 use super::dispatch::Job;
-use super::line::no_connection;
-use super::links::{LinkError, unreachable};
+use super::line::NoLink;
 use super::{CloseReason, Session};
 use crate::buffer::Buffer;
 
@@ -23,19 +22,10 @@ impl Session {
         let job = Job::new(command, ReplyKind::Rows, statement_of(command));
         let mut link = match self.take_link_in_line(&job, buffer).await {
             Ok(link) => link,
-            Err(LinkError::TieLost | LinkError::Stays) => return Err(CloseReason::ServerLost),
-            Err(LinkError::Ended(reason)) => return Err(reason),
-            Err(LinkError::NoneFree) => {
-                buffer.consume(taken);
-                return self.send_error(&no_connection(self.worker.shared.gates.limits())).await;
-            }
-            Err(LinkError::Refused(err)) => {
+            Err(NoLink::Ends(reason)) => return Err(reason),
+            Err(NoLink::Told(err)) => {
                 buffer.consume(taken);
                 return self.send_error(&err).await;
-            }
-            Err(LinkError::Unreachable(reason)) => {
-                buffer.consume(taken);
-                return self.send_error(&unreachable(&reason)).await;
             }
         };
         self.state.pin(Pins::REPLICATION, link.server.id);

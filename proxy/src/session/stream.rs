@@ -12,11 +12,11 @@ use rolecall_router::sql::Statement;
 
 use super::dispatch::Job;
 use super::forward::{Exchanged, Sent};
-use super::line::no_connection;
-use super::links::{LinkError, unreachable};
+use super::line::NoLink;
 use super::{CloseReason, Session};
 use crate::backend::Connection;
 use crate::buffer::Buffer;
+use crate::monotonic;
 
 /// The most that is held of an execution whose types have not come to their end: 65,535 of them take 128 KiB, and names of
 /// query attributes go with them.
@@ -70,27 +70,11 @@ impl Session {
     }
 
     async fn stream(&mut self, buffer: &mut Buffer, head: usize, job: Job) -> Result<(), CloseReason> {
-        let link = match self.take_link_in_line(&job, buffer).await {
-            Ok(mut link) => match self.outgoing(&mut link, buffer, head, &job).await {
-                Ok(own) => Ok((link, own)),
-                Err(error) => {
-                    if matches!(error, LinkError::Refused(_)) {
-                        self.put_back(link);
-                    }
-                    Err(error)
-                }
-            },
-            Err(error) => Err(error),
-        };
-        let (mut link, own) = match link {
+        let started = monotonic::nanoseconds();
+        let (mut link, own) = match self.take_ready_link_in_line(&job, buffer, head).await {
             Ok(ready) => ready,
-            Err(LinkError::Refused(err)) => return self.refuse_long(buffer, &err).await,
-            Err(LinkError::Unreachable(reason)) => return self.refuse_long(buffer, &unreachable(&reason)).await,
-            Err(LinkError::NoneFree) => {
-                return self.refuse_long(buffer, &no_connection(self.worker.shared.gates.limits())).await;
-            }
-            Err(LinkError::TieLost | LinkError::Stays) => return Err(CloseReason::ServerLost),
-            Err(LinkError::Ended(reason)) => return Err(reason),
+            Err(NoLink::Told(err)) => return self.refuse_long(buffer, &err).await,
+            Err(NoLink::Ends(reason)) => return Err(reason),
         };
         let target = link.server.id;
         let tied = self.state.tied_to().is_some() || self.state.unread_at() == Some(target);
@@ -104,13 +88,16 @@ impl Session {
         let sent = Sent { last, raised: passage.last().0.wrapping_sub(last.0) };
         match self.receive(link, buffer, 0, &job, sent).await? {
             Exchanged::Done(outcome) => {
-                self.note_prepared(&job, target, &outcome);
+                self.after(&job, target, &outcome, started);
                 self.note_assigned(&job, target, &[], false);
                 self.note_held_and_pins(&job, &[], outcome.err.is_none());
                 // A server that refused the statement before its end has closed the connection, and so it is here.
                 if written { Ok(()) } else { Err(CloseReason::ServerLost) }
             }
-            Exchanged::Misplaced(err) | Exchanged::TooManyStatements(err) => self.send_error(&err).await,
+            Exchanged::Misplaced(err) | Exchanged::TooManyStatements(err) => {
+                let bytes = self.local(passage.last().next()).err(&err);
+                self.send(&bytes).await
+            }
             // Nothing goes ahead of a statement that is passed on as it arrives.
             Exchanged::NotUpToDate => Err(CloseReason::ServerLost),
             Exchanged::Lost { boundary, .. } => {

@@ -10,7 +10,7 @@ use super::malformed;
 use crate::backend::Connection;
 use crate::buffer::Buffer;
 use crate::session::dispatch::Job;
-use crate::session::links::LinkError;
+use crate::session::line::NoLink;
 use crate::session::{CloseReason, Session};
 
 impl Session {
@@ -40,25 +40,14 @@ impl Session {
         let mut job = Job::new(Command::StmtSendLongData, ReplyKind::Nothing, prepared.statement.tied());
         job.statement_id = id;
         job.at = prepared.long_data.or(if prepared.sql().is_none() { prepared.last } else { None });
-        let link = match self.take_link_in_line(&job, buffer).await {
-            Ok(mut link) => match self.outgoing(&mut link, buffer, taken, &job).await {
-                Ok(_) => Ok(link),
-                Err(error) => {
-                    if matches!(error, LinkError::Refused(_)) {
-                        self.put_back(link);
-                    }
-                    Err(error)
-                }
-            },
-            Err(error) => Err(error),
-        };
-        let mut link = match link {
-            Ok(link) => link,
-            Err(LinkError::Ended(reason)) => return Err(reason),
-            Err(_) => {
+        let mut link = match self.take_ready_link_in_line(&job, buffer, taken).await {
+            Ok((link, _)) => link,
+            // No reply can tell why: the execution does.
+            Err(NoLink::Told(_) | NoLink::Ends(CloseReason::ServerLost)) => {
                 self.lose_long_data(id);
                 return Ok(None);
             }
+            Err(NoLink::Ends(reason)) => return Err(reason),
         };
         let target = link.server.id;
         link.transport.new_exchange();
