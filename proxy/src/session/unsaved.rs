@@ -55,8 +55,12 @@ impl Session {
     /// All that the connection alone knows.
     pub(super) async fn save(&mut self, link: &mut Connection) -> Result<(), Unsaved> {
         // First: the OK to any other question would tell what the session set, to nobody.
-        self.end_doubt(link).await?;
-        self.save_answers(link).await?;
+        let doubt = self.end_doubt(link).await;
+        if doubt.is_ok() || doubt == Err(Unsaved::Held) {
+            // ROW_COUNT() is the PING's here, also where the session stays.
+            self.save_answers(link).await?;
+        }
+        doubt?;
         self.save_insert_id(link).await?;
         self.save_values(link).await?;
         if self.state.may_hide_variables_at(link.server.id) {
