@@ -7,7 +7,7 @@ use rolecall_tests::{on_every_server, tell};
 
 use crate::items::items;
 use crate::observer::{Sight, differences, held_at_server, observe, variables};
-use crate::pool::Pool;
+use crate::pool::{Pool, wait_until};
 
 /// How a client leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,6 +210,9 @@ on_every_server! {
             if !seen && differences(&observe(&mut client), &pristine).is_empty() {
                 unseen.push(item.name());
             }
+            // An XA transaction's name is free again once its session is gone.
+            drop(client);
+            wait_until("the session is gone", || !leaks.pool.connections().contains(&id));
         }
         unseen.retain(|item| !UNSEEN.contains(&item.as_str()));
         assert_eq!(unseen, [""; 0]);
