@@ -158,6 +158,8 @@ const COMMANDS: &[Command] = &[
     ("long data", |client| {
         let id = client.prepare("select ?").id;
         client.send_long_data(id, 0, b"secret");
+        // It has no reply: what is done to its connection must come behind it.
+        client.ping().expect_ok("a ping");
     }),
     ("SET as a binary statement", |client| {
         let id = client.prepare("set sql_mode = ?").id;
