@@ -112,6 +112,8 @@ on_every_server! {
                 client.run("deallocate prepare q");
                 assert!(narrow.is_pinned(&client), "p is there");
                 client.run("deallocate prepare p");
+                // What is listed follows the reply.
+                client.ping().expect_ok("a ping");
                 assert_eq!(narrow.is_pinned(&client), is_pinned, "{text}");
                 rival.after(&mut client, "select 1");
                 assert_eq!(client.query("execute p using @id").code(), 1243);
