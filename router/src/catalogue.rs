@@ -95,13 +95,12 @@ impl Catalogue {
     /// The least fixed point: a trigger that changes a table of such a trigger, and a view over one, are like it.
     fn find_leaving(&mut self, views: &[View], triggers: &[Trigger], readings: &[Lexing]) {
         loop {
-            let leaves = |text: Option<&str>, is_like: fn(&[u8], &Lexing, &Self) -> bool| {
-                text.is_none_or(|text| !readings.iter().all(|lexing| is_like(text.as_bytes(), lexing, self)))
-            };
-            let unseen = |name: &str| !self.leaving_tables.has(name.as_bytes());
-            let tables = triggers.iter().filter(|trigger| unseen(&trigger.table));
-            let tables = tables.filter(|trigger| leaves(trigger.body.as_deref(), trigger_leaves_nothing));
-            let over = views.iter().filter(|view| unseen(&view.name));
+            let is_new = |name: &str| !self.leaving_tables.has(name.as_bytes());
+            let leaves =
+                |text: &str| !readings.iter().all(|lexing| trigger_leaves_nothing(text.as_bytes(), lexing, self));
+            let tables = triggers.iter().filter(|trigger| is_new(&trigger.table));
+            let tables = tables.filter(|trigger| trigger.body.as_deref().is_none_or(leaves));
+            let over = views.iter().filter(|view| self.has_leaving_tables() && is_new(&view.name));
             // A view that nobody may look into is a writing one already.
             let over =
                 over.filter(|view| view.definition.as_deref().is_some_and(|text| names_one(text, readings, self)));

@@ -189,10 +189,8 @@ impl Connection {
     /// # Errors
     /// [`QueryError`].
     pub async fn has_other_variables(&mut self) -> Result<bool, QueryError> {
-        let variables = self.variables(BASELINE_QUESTION).await?;
-        let baseline = self.baseline.as_deref();
-        let believed = |name: &[u8]| self.view.variables.get(name).or_else(|| baseline?.get(name));
-        Ok(variables.iter().any(|(name, value)| is_replayed(name) && believed(name) != Some(value)))
+        let found = self.variables(BASELINE_QUESTION).await?;
+        Ok(self.baseline.as_ref().is_none_or(|baseline| self.view.is_behind(&found, baseline)))
     }
 
     async fn variables(&mut self, question: &str) -> Result<Variables, QueryError> {

@@ -7,6 +7,7 @@ use rolecall_router::sql::{Access, Effects, Statement, Verb};
 use rolecall_router::topology::ServerId;
 
 use super::Session;
+use super::links::LinkError;
 use super::unsaved::{Unsaved, asked};
 use crate::backend::Connection;
 use crate::topology::ServerError;
@@ -73,14 +74,29 @@ const fn may_touch(statement: &Statement) -> bool {
 }
 
 impl Session {
+    /// The session's connection to `target` for a statement, which must not be answered with another one's LAST_INSERT_ID().
+    pub(super) async fn take_link_for(
+        &mut self,
+        target: ServerId,
+        statement: &Statement,
+    ) -> Result<Box<Connection>, LinkError> {
+        if self.sharing.insert_id.is_elsewhere(target, statement) {
+            Box::pin(self.fetch_insert_id(target)).await;
+        }
+        let link = self.take_link(target).await?;
+        if self.sharing.insert_id.is_lost_to(statement) {
+            self.put_back(link);
+            return Err(LinkError::Refused(insert_id_lost()));
+        }
+        Ok(link)
+    }
+
     /// Before a statement that reads or changes LAST_INSERT_ID() runs at `target`: what another connection knows of it is
     /// asked for, and the connection to `target` will be told.
-    pub(super) async fn fetch_insert_id(&mut self, target: ServerId) {
+    async fn fetch_insert_id(&mut self, target: ServerId) {
         let Some(server) = self.sharing.insert_id.at else { return };
-        if self.handle.is_being_killed() {
-            // It must not hit the question.
-            self.handle.kills_over().await;
-        }
+        // A KILL must not hit the question.
+        self.handle.kills_over().await;
         if let Some(at) = self.links.iter().position(|link| link.server.id == server) {
             let mut link = self.links.swap_remove(at);
             if self.save_insert_id(&mut link).await == Err(Unsaved::Lost) {
@@ -111,7 +127,7 @@ impl Session {
 }
 
 /// What a client is told who asks for a LAST_INSERT_ID() that nobody knows.
-pub(super) fn insert_id_lost() -> ErrPacket {
+fn insert_id_lost() -> ErrPacket {
     ErrPacket::new(
         ErrorCode::CONNECTION_LOST,
         "Rolecall lost the connection that knew this session's LAST_INSERT_ID(). Nothing was executed: use the id that the \

@@ -12,7 +12,6 @@ use tokio::time::Instant;
 
 use super::dispatch::Job;
 use super::forward::READ_AHEAD;
-use super::insert_id::insert_id_lost;
 use super::links::{Hold, LinkError, unreachable};
 use super::{CloseReason, Session};
 use crate::backend::Connection;
@@ -111,14 +110,7 @@ impl Session {
                 Ok(server) => server.map_err(NoLink::Told)?,
                 Err(reason) => return Err(NoLink::Ends(reason)),
             };
-            if self.sharing.insert_id.is_elsewhere(server, &job.statement) {
-                Box::pin(self.fetch_insert_id(server)).await;
-            }
-            match self.take_link(server).await {
-                Ok(link) if self.sharing.insert_id.is_lost_to(&job.statement) => {
-                    self.put_back(link);
-                    return Err(NoLink::Told(insert_id_lost()));
-                }
+            match self.take_link_for(server, &job.statement).await {
                 Ok(link) => return Ok(link),
                 Err(LinkError::NoneFree) => match Box::pin(self.wait_in_line(server, &mut hold, buffer)).await {
                     Ok(true) => {}

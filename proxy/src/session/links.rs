@@ -45,10 +45,17 @@ struct Absence {
     reason: String,
     /// Of the topology that says so.
     generation: u64,
-    /// To decide again after this time, though the topology stays the same.
-    pause: Option<Duration>,
-    /// Nothing is worth waiting for.
-    is_final: bool,
+    worth: Worth,
+}
+
+/// What may change that.
+enum Worth {
+    /// Another topology.
+    AChange,
+    /// Time, too.
+    APause,
+    /// Nothing.
+    Nothing,
 }
 
 /// What a decision comes to.
@@ -156,10 +163,10 @@ impl Session {
                 Action::After(server) => Ok(Route::After(server)),
                 Action::Ask(primary) => Ok(Route::Ask(primary)),
                 Action::NoServer(reason) => {
-                    Err(Absence { reason, generation: topology.generation, pause: None, is_final: false })
+                    Err(Absence { reason, generation: topology.generation, worth: Worth::AChange })
                 }
                 Action::Refuse(reason) => {
-                    Err(Absence { reason: reason.into(), generation: topology.generation, pause: None, is_final: true })
+                    Err(Absence { reason: reason.into(), generation: topology.generation, worth: Worth::Nothing })
                 }
             }
         })
@@ -184,7 +191,11 @@ impl Session {
                     if self.catch_up_at_primary(primary, level, hold, buffer).await? {
                         Ok(Route::To(primary))
                     } else {
-                        Err(self.absence("the primary does not tell whether it has what this session has seen"))
+                        Err(Absence {
+                            reason: "the primary does not tell whether it has what this session has seen".into(),
+                            generation: self.worker.with_topology(|topology| topology.generation),
+                            worth: Worth::APause,
+                        })
                     }
                 }
                 Ok(Route::After(server)) => {
@@ -206,8 +217,13 @@ impl Session {
                         self.instead_of_late(level)
                     }
                 }
-                Err(Absence { reason, generation, pause, is_final }) => {
-                    if is_final || !self.wait(hold, generation, pause, buffer).await? {
+                Err(Absence { reason, generation, worth }) => {
+                    let has_changed = match worth {
+                        Worth::AChange => self.wait(hold, generation, None, buffer).await?,
+                        Worth::APause => self.wait(hold, generation, Some(UNREACHABLE_PAUSE), buffer).await?,
+                        Worth::Nothing => false,
+                    };
+                    if !has_changed {
                         self.worker.metrics.errors.increment(ErrorKind::NoServer);
                         return Ok(Err(no_server(&reason)));
                     }
@@ -232,16 +248,9 @@ impl Session {
                 reason: "no replica has executed what this session wrote or read, and the primary may not serve reads"
                     .into(),
                 generation: topology.generation,
-                pause: Some(UNREACHABLE_PAUSE),
-                is_final: false,
+                worth: Worth::APause,
             }),
         })
-    }
-
-    /// For now, whatever the topology says.
-    fn absence(&self, reason: &str) -> Absence {
-        let generation = self.worker.with_topology(|topology| topology.generation);
-        Absence { reason: reason.into(), generation, pause: Some(UNREACHABLE_PAUSE), is_final: false }
     }
 
     /// Waits for a change of the topology, at most for `pause`; false once the hold timeout has passed. Ends early when

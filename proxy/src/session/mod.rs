@@ -149,7 +149,7 @@ impl Session {
     /// Waits for something to do, and reads it. Waiting costs no system call and holds no buffer.
     async fn idle(&mut self) -> Wake {
         self.client.new_exchange();
-        let is_parked = self.may_be_shareable() && self.park().await;
+        let is_parked = self.park().await;
         let client = &mut self.client;
         let spot = is_parked.then_some(&*self.sharing.spot);
         let mut is_first_look = true;
@@ -234,8 +234,13 @@ impl Session {
 
     /// Answers a command with an error of the proxy's own.
     async fn send_error(&mut self, err: &ErrPacket) -> Result<(), CloseReason> {
+        self.send_error_behind(SequenceId(0), err).await
+    }
+
+    /// The same for a command whose last packet had the id `last`.
+    async fn send_error_behind(&mut self, last: SequenceId, err: &ErrPacket) -> Result<(), CloseReason> {
         self.state.observe_own_err(false);
-        let bytes = self.local(SequenceId(1)).err(err);
+        let bytes = self.local(last.next()).err(err);
         self.send(&bytes).await
     }
 

@@ -17,7 +17,6 @@ use rolecall_router::topology::{Primary, Role, ServerId};
 
 use super::dispatch::Job;
 use super::forward::Exchanged;
-use super::insert_id::insert_id_lost;
 use super::line::no_connection;
 use super::links::{Hold, LinkError, unreachable};
 use super::relay::Outcome;
@@ -192,9 +191,7 @@ impl Session {
             match self.exchange(link, buffer, taken, own, &job).await? {
                 Exchanged::Done(outcome) => {
                     let accepted = outcome.err.is_none().then_some(target);
-                    self.after(&job, target, &outcome, started);
-                    self.note_assigned(&job, target, &buffer.filled()[HEADER_LENGTH..taken], accepted.is_some());
-                    self.note_held_and_pins(&job, &buffer.filled()[HEADER_LENGTH..taken], accepted.is_some());
+                    self.after(&job, target, &outcome, started, &buffer.filled()[HEADER_LENGTH..taken]);
                     if accepted.is_some() && self.state.is_released_by(&job.statement) {
                         // Its server is closing it: nobody else may have it.
                         self.links.retain(|link| link.server.id != target);
@@ -236,15 +233,7 @@ impl Session {
         buffer: &mut Buffer,
         taken: usize,
     ) -> Result<Ready, CloseReason> {
-        if self.sharing.insert_id.is_elsewhere(target, &job.statement) {
-            Box::pin(self.fetch_insert_id(target)).await;
-        }
-        let failed = match self.take_link(target).await {
-            Ok(link) if self.sharing.insert_id.is_lost_to(&job.statement) => {
-                self.put_back(link);
-                self.send_error(&insert_id_lost()).await?;
-                return Ok(Ready::Told);
-            }
+        let failed = match self.take_link_for(target, &job.statement).await {
             Ok(mut link) => match self.outgoing(&mut link, buffer, taken, job).await {
                 Ok(own) => return Ok(Ready::Go(link, own)),
                 Err(error) => {
@@ -318,14 +307,17 @@ impl Session {
         if tied { Err(CloseReason::ServerLost) } else { Ok(()) }
     }
 
-    /// What a finished job leaves to be noted.
-    pub(super) fn after(&mut self, job: &Job, server: ServerId, outcome: &Outcome, started: u64) {
+    /// What a finished job leaves to be noted. `payload`: the command's, empty where nothing is left of it.
+    pub(super) fn after(&mut self, job: &Job, server: ServerId, outcome: &Outcome, started: u64, payload: &[u8]) {
         let (ended_at, role) = outcome.ended.unwrap_or((started, Role::Unroutable));
         let target = if role == Role::Primary { Target::Primary } else { Target::Replica };
         let took = ended_at.saturating_sub(started);
         self.worker.metrics.statement(target, job.statement.verb, took);
         self.worker.metrics.pinned(outcome.pinned);
         self.note_prepared(job, server, outcome);
+        let accepted = outcome.err.is_none();
+        self.note_assigned(job, server, payload, accepted && !payload.is_empty());
+        self.note_held_and_pins(job, payload, accepted);
     }
 
     /// What the connection holds by name may be less now, and pins end; lets others see what pins the session, and by which

@@ -173,23 +173,27 @@ impl Session {
         self.sharing.is_on && self.state.may_be_free() && !self.state.tracking().own && self.prepared.can_move()
     }
 
-    /// The session is idle: others may ask for its connections. Who waits in line gets them at once. False: what a connection
-    /// told on its way keeps the session where it is.
+    /// The session is idle: others may ask for its connections, and who waits in line gets them at once. False: it stays where it
+    /// is, maybe by what a connection told on its way.
     pub(super) async fn park(&mut self) -> bool {
+        if !self.may_be_shareable() {
+            return false;
+        }
         self.sharing.granted = None;
         let now = monotonic::nanoseconds();
         // The last one is where the last statement ran.
         if let Some(link) = self.links.last_mut() {
             link.quiet_since = now;
         }
-        if self.sharing.pool.has_line() {
-            Box::pin(self.give_what_is_wanted()).await;
-        }
-        if self.links.iter().any(|link| now >= link.old_at) {
+        let is_wanted = self.sharing.pool.has_line();
+        if is_wanted || self.links.iter().any(|link| now >= link.old_at) {
+            if is_wanted {
+                Box::pin(self.give_what_is_wanted()).await;
+            }
             Box::pin(self.replace_old(now)).await;
-        }
-        if !self.may_be_shareable() {
-            return false;
+            if !self.may_be_shareable() {
+                return false;
+            }
         }
         let until = now.saturating_add(self.idle_limit());
         self.sharing.pool.park(&self.sharing.spot, &self.links, now, until);

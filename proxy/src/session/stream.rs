@@ -88,15 +88,13 @@ impl Session {
         let sent = Sent { last, raised: passage.last().0.wrapping_sub(last.0) };
         match self.receive(link, buffer, 0, &job, sent).await? {
             Exchanged::Done(outcome) => {
-                self.after(&job, target, &outcome, started);
-                self.note_assigned(&job, target, &[], false);
-                self.note_held_and_pins(&job, &[], outcome.err.is_none());
+                // Its text is gone.
+                self.after(&job, target, &outcome, started, &[]);
                 // A server that refused the statement before its end has closed the connection, and so it is here.
                 if written { Ok(()) } else { Err(CloseReason::ServerLost) }
             }
             Exchanged::Misplaced(err) | Exchanged::TooManyStatements(err) => {
-                let bytes = self.local(passage.last().next()).err(&err);
-                self.send(&bytes).await
+                self.send_error_behind(passage.last(), &err).await
             }
             // Nothing goes ahead of a statement that is passed on as it arrives.
             Exchanged::NotUpToDate => Err(CloseReason::ServerLost),
@@ -157,8 +155,7 @@ impl Session {
     async fn refuse_long(&mut self, buffer: &mut Buffer, err: &ErrPacket) -> Result<(), CloseReason> {
         let mut passage = Passage::new(PassageEnd::LastPart, SequenceId(0), 0);
         self.pass_on(buffer, &mut passage, None).await?;
-        let bytes = self.local(passage.last().next()).err(err);
-        self.send(&bytes).await
+        self.send_error_behind(passage.last(), err).await
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::diff::{COLLATION, follows_character_set, other_name};
+use super::tracking::is_replayed;
 use super::user_variables::Values;
 use super::{Prefix, Role};
 
@@ -39,6 +41,19 @@ impl View {
 }
 
 impl View {
+    /// Whether `found`, all of the connection's variables, has others than this view believes, whose login found `baseline`: code
+    /// that nobody saw has set them. The collation is left out where it follows from a character set.
+    #[must_use]
+    pub fn is_behind(&self, found: &Variables, baseline: &Variables) -> bool {
+        let own = |name: &[u8]| self.variables.get(name).or_else(|| self.variables.get(other_name(name)?));
+        let is_other = |name: &[u8], value: &[u8]| match own(name).or_else(|| baseline.get(name)) {
+            Some(believed) if name == COLLATION => !follows_character_set(believed) && **believed != *value,
+            Some(believed) => **believed != *value,
+            None => true,
+        };
+        found.iter().any(|(name, value)| is_replayed(name) && is_other(name, value))
+    }
+
     /// The server has accepted a command in front of a statement: whatever comes of the next ones, this holds. What SET has set
     /// of variables is noted by who knows them all ([`super::SessionState::settle`]).
     pub fn accepted(&mut self, prefix: &Prefix) {
@@ -66,5 +81,38 @@ impl Default for View {
             revision: 0,
             insert_id: Some(0),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(pairs: &[(&str, &str)]) -> Variables {
+        pairs.iter().map(|(name, value)| (name.as_bytes().into(), value.as_bytes().into())).collect()
+    }
+
+    /// What a session has set itself keeps no connection, however it was said.
+    #[test]
+    fn c28_only_what_nobody_told_of_is_another_value() {
+        let baseline = variables(&[
+            ("collation_connection", "utf8mb4_general_ci"),
+            ("div_precision_increment", "4"),
+            ("tx_isolation", "REPEATABLE-READ"),
+        ]);
+        let told = [("collation_connection", "NAMES "), ("transaction_isolation", "SERIALIZABLE")];
+        let view = View { variables: variables(&told), ..View::default() };
+        let found = |divisions| {
+            let pairs = [
+                ("collation_connection", "latin1_swedish_ci"),
+                ("div_precision_increment", divisions),
+                ("tx_isolation", "SERIALIZABLE"),
+                ("timestamp", "1.5"),
+            ];
+            variables(&pairs)
+        };
+        assert!(!view.is_behind(&found("4"), &baseline));
+        assert!(view.is_behind(&found("9"), &baseline));
+        assert!(View::default().is_behind(&found("4"), &baseline));
     }
 }

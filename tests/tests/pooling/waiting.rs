@@ -76,7 +76,7 @@ on_every_server! {
     /// Without autocommit, a statement that fails has begun a transaction, which no error tells: whoever asks for the
     /// connection then, and whoever asks next, must not get it.
     fn a_transaction_that_an_error_began_is_nobody_elses(stage) {
-        let pool = Pool::new(stage, "pool_doubt", "max_connections: 1, wait_timeout: 3s");
+        let pool = Pool::new(stage, "pool_doubt", "max_connections: 1, wait_timeout: 2s");
         let [mut first, mut second, mut third] = [0, 1, 2].map(|_| pool.login());
         first.run("set autocommit = 0");
         first.send_query("insert into t select 1 + 0 * sleep(0.5), 1");
@@ -84,6 +84,8 @@ on_every_server! {
         second.send_query("select count(*) from t");
         pool.wait_for_metric(WAITS, before + 1);
         assert_eq!(first.read_reply(Kind::Result).code(), 1062);
+        expect_refusal(&mut third, "select count(*) from t", 1);
+        // By now the first one waits for its client.
         expect_refusal(&mut third, "select count(*) from t", 1);
         assert_eq!(second.read_reply(Kind::Result).code(), NO_SERVER);
         assert_eq!(first.run("select count(*) from t").value(), "3");

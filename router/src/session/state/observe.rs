@@ -47,6 +47,7 @@ impl SessionState {
         let in_transaction = ok.status.contains(StatusFlags::IN_TRANS) && !crate::left_out!("transaction");
         self.transaction = in_transaction.then_some(server);
         self.uncertain = None;
+        // On MariaDB no report is to come: it stays until somebody asks.
         let has_failed = self.lexing.flavour == Flavour::Mysql && self.hidden_code_at.take().is_some();
         let may_be_hidden_codes = has_failed || statement.verb == Verb::Dml;
         if self.pins.intersects(Pins::ONE_SHOT | Pins::FOUND_ROWS) {

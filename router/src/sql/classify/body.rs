@@ -178,11 +178,16 @@ fn assigns_own<'a>(reader: &mut Reader<'a>, declared: &[&'a [u8]]) -> bool {
 
 /// Whether a view's definition names a table whose triggers may leave something.
 pub(crate) fn names_leaving_table(definition: &[u8], lexing: &Lexing, catalogue: &Catalogue) -> bool {
+    read_through(definition, lexing, catalogue).verdict.names_leaving_table
+}
+
+/// A view's definition, whatever it is.
+fn read_through<'a>(definition: &'a [u8], lexing: &Lexing, catalogue: &'a Catalogue) -> Reader<'a> {
     let mut reader = Reader::new(definition, lexing, Some(catalogue));
     while reader.peek().kind != Kind::End {
         reader.step();
     }
-    reader.verdict.names_leaving_table
+    reader
 }
 
 /// INTO of local variables.
@@ -202,10 +207,7 @@ fn into(reader: &mut Reader<'_>) -> bool {
 
 /// Whether a view's definition is a plain read.
 pub(crate) fn view_is_harmless(definition: &[u8], lexing: &Lexing, catalogue: &Catalogue) -> bool {
-    let mut reader = Reader::new(definition, lexing, Some(catalogue));
-    while reader.peek().kind != Kind::End {
-        reader.step();
-    }
+    let reader = read_through(definition, lexing, catalogue);
     reader.verdict.access == Access::Read && reader.verdict.effects.is_empty() && is_clear(&reader)
 }
 
