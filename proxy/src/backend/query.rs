@@ -9,8 +9,8 @@ use rolecall_protocol::statement::{PrepareOk, put_query};
 use rolecall_protocol::wire::Reader;
 use rolecall_router::session::{
     BASELINE_QUESTION, COLLATION_QUESTION, FOUND_ROWS_QUESTION, GLOBAL_CHARACTER_SETS_QUESTION, INSERT_ID_QUESTION,
-    Prefix, ROLE_QUESTION, ResetNames, Role, VARIABLES_QUESTION, Variables, flags_question, is_replayed, names,
-    rows_are_limited, set_client_charset, unlimited_baseline_question,
+    OWN_VARIABLES_QUESTION, Prefix, ROLE_QUESTION, ResetNames, Role, VARIABLES_QUESTION, Variables, flags_question,
+    is_replayed, names, rows_are_limited, set_client_charset, unlimited_baseline_question,
 };
 use rolecall_router::sql::{FLAGS_MARIADB, Flavour, user_variable_name};
 
@@ -184,12 +184,12 @@ impl Connection {
         Ok(pairs.map(|(name, told)| (name.as_bytes().into(), value(told).into())).collect())
     }
 
-    /// Whether its variables are others than it has been told, and told of.
+    /// Whether its variables are others than it has been told, and told of (MariaDB).
     ///
     /// # Errors
     /// [`QueryError`].
     pub async fn has_other_variables(&mut self) -> Result<bool, QueryError> {
-        let found = self.variables(BASELINE_QUESTION).await?;
+        let found = self.variables(OWN_VARIABLES_QUESTION).await?;
         Ok(self.baseline.as_ref().is_none_or(|baseline| self.view.is_behind(&found, baseline)))
     }
 

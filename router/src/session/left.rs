@@ -92,6 +92,11 @@ pub fn rows_are_limited(baseline: &Variables) -> bool {
     limit.is_none_or(|value| **value != *u64::MAX.to_string().as_bytes())
 }
 
+/// Asks MariaDB for what a session has of its own, in two columns: in [`BASELINE_QUESTION`]'s answer are also variables that
+/// others change, of which some (gtid_binlog_pos) do so with every write.
+pub const OWN_VARIABLES_QUESTION: &str = "SELECT CAST(LOWER(VARIABLE_NAME) AS BINARY),CAST(SESSION_VALUE AS BINARY) FROM \
+                                          information_schema.SYSTEM_VARIABLES WHERE VARIABLE_SCOPE<>'GLOBAL' LIMIT 100000";
+
 /// Asks for what goes with a session from connection to connection: one number.
 ///
 /// As all questions in the middle of a session: sql_select_limit and character_set_results may be what they like.

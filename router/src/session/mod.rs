@@ -21,8 +21,8 @@ mod view;
 pub use context::as_for_texts_of;
 pub use diff::{COLLATION_QUESTION, Prefix, collation_by_id, diff, names, other_name, set_client_charset};
 pub use left::{
-    BASELINE_QUESTION, FOUND_ROWS_QUESTION, INSERT_ID_QUESTION, VARIABLES_QUESTION, restore, results_character_set,
-    rows_are_limited, set_insert_id, unlimited_baseline_question, wait_timeout,
+    BASELINE_QUESTION, FOUND_ROWS_QUESTION, INSERT_ID_QUESTION, OWN_VARIABLES_QUESTION, VARIABLES_QUESTION, restore,
+    results_character_set, rows_are_limited, set_insert_id, unlimited_baseline_question, wait_timeout,
 };
 #[cfg(debug_assertions)]
 pub use left_out::{is_left_out, leave_out};

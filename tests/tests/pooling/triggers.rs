@@ -74,8 +74,12 @@ on_every_server! {
              div_precision_increment = 9",
         );
         let look = "select @failed is null, @@div_precision_increment, count(*) from t";
-        for leaves in [false, true] {
+        for (leaves, is_limited) in [(false, false), (true, false), (false, true)] {
             let (mut first, mut second) = (pool.login(), pool.login());
+            if is_limited {
+                // SHOW VARIABLES keeps to it.
+                first.run("set sql_select_limit = 1");
+            }
             assert_eq!(first.query("insert into fails values (7)").code(), 1062);
             if leaves {
                 first.quit();

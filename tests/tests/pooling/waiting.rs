@@ -93,6 +93,21 @@ on_every_server! {
         assert_eq!(third.run("select count(*) from t").value(), "3");
     }
 
+    /// On MariaDB what a session has of its own is compared behind a failed statement; gtid_binlog_pos, which SHOW SESSION
+    /// VARIABLES lists as well, is not its own.
+    fn what_others_write_ties_no_session_whose_statement_failed(stage) {
+        let pool = Pool::new(stage, "pool_others", "max_connections: 1, wait_timeout: 2s");
+        let [mut first, mut second] = [0, 1].map(|_| pool.login());
+        for round in 0..3 {
+            first.run("set lc_time_names = 'de_DE', sql_mode = 'ansi'");
+            assert_eq!(first.query("insert into t values (1, 1)").code(), 1062);
+            pool.server().run(&format!("insert into pool_others.t values ({}, 1)", 70 + round));
+            second.run("set @a = 1");
+            assert_eq!(first.run("select dayname('2026-01-01')").value(), "Donnerstag");
+        }
+        assert_eq!(pool.connections().len(), 1);
+    }
+
     /// Without autocommit a SAVEPOINT is part of the transaction that the next statement begins, and no status tells of it.
     fn a_savepoint_in_front_of_a_transaction_stays_with_it(stage) {
         let pool = Pool::new(stage, "pool_savepoint", "max_connections: 1, wait_timeout: 200ms");
