@@ -63,6 +63,11 @@ impl Reads {
         {
             self.causality.primary_changed();
         }
+        if let Requirement::Stay { server, .. } = self.causality.needs(level)
+            && let Some(progress) = board.of(server)
+        {
+            self.causality.notice_restart(progress, monotonic::nanoseconds());
+        }
         // One that is gone has told what it had before.
         let Some(primary) = self.primary else { return };
         let asked = match self.causality.needs(level) {

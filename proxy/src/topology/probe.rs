@@ -6,6 +6,9 @@ use std::time::Duration;
 use rolecall_router::consistency::Bounds;
 use rolecall_router::topology::{Answer, Denied, Identity, Inquiry, ProbeOutcome, Rows, Server};
 
+use super::positions::Told;
+use crate::monotonic;
+
 /// Why a client has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProbeError {
@@ -36,7 +39,7 @@ pub struct Probe<C: ProbeClient> {
     timeout: Duration,
     open: Option<Open<C::Connection>>,
     asked: u32,
-    position: Option<(u64, Bounds)>,
+    position: Option<Told>,
 }
 
 #[derive(Debug)]
@@ -44,6 +47,8 @@ struct Open<T> {
     connection: T,
     identity: Identity,
     denied: Denied,
+    /// When it was made ([`crate::monotonic`]).
+    since: u64,
 }
 
 impl<C: ProbeClient> Probe<C> {
@@ -64,8 +69,8 @@ impl<C: ProbeClient> Probe<C> {
         }
     }
 
-    /// How far the server was at the last probe, and when that was asked.
-    pub const fn take_position(&mut self) -> Option<(u64, Bounds)> {
+    /// How far the server was at the last probe.
+    pub const fn take_position(&mut self) -> Option<Told> {
         self.position.take()
     }
 
@@ -84,7 +89,10 @@ impl<C: ProbeClient> Probe<C> {
             }
             Err(error) => return ProbeOutcome::Failed(error.to_string()),
         };
-        match self.converse(Open { connection, identity, denied: Denied::default() }).await {
+        match self
+            .converse(Open { connection, identity, denied: Denied::default(), since: monotonic::nanoseconds() })
+            .await
+        {
             Ok(outcome) => outcome,
             Err(error) => ProbeOutcome::Failed(error),
         }
@@ -109,11 +117,11 @@ impl<C: ProbeClient> Probe<C> {
 }
 
 /// None where the server does not tell: then a session's reads stay with the primary once it has written.
-async fn ask_position<C: ProbeClient>(open: &mut Open<C::Connection>) -> Result<Option<(u64, Bounds)>, String> {
-    let asked = crate::monotonic::nanoseconds();
+async fn ask_position<C: ProbeClient>(open: &mut Open<C::Connection>) -> Result<Option<Told>, String> {
+    let asked_at = monotonic::nanoseconds();
     let flavour = open.identity.flavour;
     let answer = C::query(&mut open.connection, Bounds::question(flavour)).await.map_err(|error| error.to_string())?;
     let Answer::Rows(Rows { rows, .. }) = answer else { return Ok(None) };
     let row: Vec<Option<&[u8]>> = rows.first().into_iter().flatten().map(Option::as_deref).collect();
-    Ok(Some((asked, Bounds::read(flavour, &row))))
+    Ok(Some(Told { asked_at, bounds: Bounds::read(flavour, &row), unbroken_since: open.since }))
 }

@@ -5,12 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rolecall_router::consistency::Bounds;
 use rolecall_router::topology::{ProbeOutcome, Server, ServerId};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::positions::Told;
 use super::probe::{Probe, ProbeClient};
 
 /// How often servers are asked.
@@ -39,8 +39,8 @@ pub struct Probed {
     pub started: Instant,
     /// What came of it.
     pub outcome: ProbeOutcome,
-    /// How far the server is, and when that was asked.
-    pub position: Option<(u64, Bounds)>,
+    /// How far the server is.
+    pub position: Option<Told>,
 }
 
 /// All servers' probes. Runs on a `LocalSet`.

@@ -77,9 +77,9 @@ impl<C: ProbeClient> Task<C> {
                 None => self.publisher.observe(self.observed()),
             },
             Some(Probed { id, started, outcome, position }) = self.probed.recv() => {
-                if let Some((asked, bounds)) = position {
-                    self.fusion.on_position(id, &bounds);
-                    self.publisher.positions().note(id, bounds, asked);
+                if let Some(told) = position {
+                    self.fusion.on_position(id, &told.bounds);
+                    self.publisher.positions().note_probe(id, told);
                 }
                 let started = started.saturating_duration_since(self.origin);
                 let step = self.fusion.on_probe(id, started, outcome, self.origin.elapsed());

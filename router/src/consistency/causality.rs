@@ -194,6 +194,17 @@ impl Causality {
         }
     }
 
+    /// What a probe tells of a restart since the session's read there: [`Self::replica_restarted`] where it may have been.
+    /// A restart within the time between two probes, before which no connection of the session's broke, is seen by the
+    /// second of them.
+    pub fn notice_restart(&mut self, progress: &Progress, now: u64) {
+        if matches!(self.debt, Debt::Replica { server, since, .. }
+            if server == progress.server && since <= progress.unbroken_since)
+        {
+            self.owe_primary(now);
+        }
+    }
+
     /// Another server is the primary now, or the primary started anew. What the session depends on is not believed to be there until it is seen.
     pub fn primary_changed(&mut self) {
         self.foreign = true;

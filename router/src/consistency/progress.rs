@@ -26,8 +26,8 @@ pub struct Bounds {
 /// The last answer of one server; a snapshot that is cheap to copy and may be read by every worker.
 ///
 /// Transactions do not leave a server, so `executed` stays true however old it is, for the life of that server process.
-/// A server that crashed may come back with less (`sync_binlog` other than 1): after a restart its `Progress` must be
-/// dropped, and it must get another [`ServerId`] or be asked before it serves sessions that were there.
+/// A server that crashed may come back with less (`sync_binlog` other than 1): sessions that were there before
+/// `unbroken_since` owe the primary a question ([`super::Causality::notice_restart`]).
 #[derive(Debug, Clone)]
 pub struct Progress {
     /// Whose.
@@ -38,6 +38,8 @@ pub struct Progress {
     pub visible: Arc<Position>,
     /// When the question was sent: nanoseconds by the clock that [`super::Causality`] is given.
     pub asked_at: u64,
+    /// Since when one connection to it has not broken: the server has not started anew since.
+    pub unbroken_since: u64,
 }
 
 // === impl Bounds ===
@@ -95,7 +97,13 @@ impl Progress {
     pub fn new(server: ServerId, bounds: Bounds, asked_at: u64) -> Self {
         let executed = Arc::new(bounds.executed);
         let visible = if *executed == bounds.visible { executed.clone() } else { Arc::new(bounds.visible) };
-        Self { server, executed, visible, asked_at }
+        Self { server, executed, visible, asked_at, unbroken_since: 0 }
+    }
+
+    /// The same, told on a connection that has not broken since `unbroken_since`.
+    #[must_use]
+    pub fn unbroken_since(self, unbroken_since: u64) -> Self {
+        Self { unbroken_since, ..self }
     }
 
     /// What is known after a wait for `position` at this server was [`super::WaitAnswer::Reached`]. What was known

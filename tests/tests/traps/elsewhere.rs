@@ -2,7 +2,7 @@
 //! sessions that want each other's connections (H8).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rolecall_protocol::Capabilities;
@@ -137,6 +137,36 @@ on_every_server! {
             drop(held);
         }
         proxy.expect_no_panic();
+    }
+
+    /// A replica that crashed may come back with less than it has shown. Who read there last and has no connection to it any more
+    /// asks the primary how far it is.
+    fn f3_a_replica_that_started_anew_is_not_believed(stage) {
+        let (restarts, probes) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+        let (breaks, probed) = (Arc::clone(&restarts), Arc::clone(&probes));
+        let way = MiddleBox::start(stage.set.replicas[0].address(), move |moment| {
+            let is_probe = moment.from == From::Client && moment.user == "monitor" && moment.text().contains("gtid");
+            probed.fetch_add(u32::from(is_probe), Ordering::SeqCst);
+            if is_probe && breaks.swap(false, Ordering::SeqCst) { Verdict::Last(Vec::new()) } else { Verdict::Pass }
+        });
+        let configuration = "backend: {tls: {mode: \"off\"}, public_key: {ask: true}}\nrouting: {catch_up_timeout: 200ms}\n\
+                             pool: {max_connections_per_user: 1}\n".to_owned();
+        let backends = vec![stage.set.primary.address(), way.address()];
+        let proxy = Proxy::start([], &ProxyOptions { configuration, backends, ..ProxyOptions::default() });
+        let options = stage.account("trap_f3_less", &[]);
+        let [mut reader, mut writer, mut rival] = [0, 1, 2].map(|_| proxy.login(&options));
+        let held = HeldBack::new(stage);
+        assert_eq!(reader.run("select count(*) from t").value(), "3");
+        writer.run("insert into t values (9, 1)");
+        rival.run("/* rolecall: replica */ select 1");
+        assert_eq!(reader.run("select count(*) from t").value(), "3", "as it was where it reads");
+        rival.run("/* rolecall: replica */ select 1");
+        restarts.store(true, Ordering::SeqCst);
+        crate::limits::wait_until("the next probes", || !restarts.load(Ordering::SeqCst));
+        let seen = probes.load(Ordering::SeqCst);
+        crate::limits::wait_until("the next probes", || probes.load(Ordering::SeqCst) > seen + 4);
+        assert_eq!(reader.run("select count(*) from t").value(), "4");
+        drop(held);
     }
 
     /// What a connection must be told goes in one write with a statement that only reads (sessions.md 3): the server's answer

@@ -27,7 +27,7 @@ fn connections(server: &Server, user: &str) -> BTreeSet<String> {
     rows.into_iter().filter_map(|row| row.into_iter().next()?).collect()
 }
 
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !holds() {
         assert!(Instant::now() < deadline, "not within 20 s: {what}");
