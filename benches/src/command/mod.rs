@@ -5,6 +5,7 @@ mod demo;
 mod load;
 mod relay;
 mod single;
+mod train;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,8 @@ enum Command {
     Instructions(single::InstructionArguments),
     /// Measure the memory of idle sessions
     Idle(single::IdleArguments),
+    /// Let an instrumented proxy do what it does most (see ./release)
+    Train(train::Arguments),
     /// Copy bytes between clients and a server: the yardstick that proxies are compared with
     Relay(relay::Arguments),
 }
@@ -46,6 +49,7 @@ pub fn main() -> ExitCode {
         Command::Syscalls(arguments) => single::syscalls(&arguments),
         Command::Instructions(arguments) => single::count_instructions(&arguments),
         Command::Idle(arguments) => single::idle_sessions(&arguments),
+        Command::Train(arguments) => train::run(&arguments),
         Command::Relay(arguments) => relay::run(&arguments),
     };
     match result {

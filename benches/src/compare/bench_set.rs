@@ -1,6 +1,7 @@
 //! What is measured: servers, the relay, the proxy.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::Target;
 use super::proxy::{self, Listening};
@@ -9,6 +10,9 @@ use crate::client::Endpoint;
 use crate::cluster::{APPLICATION, Cluster, ClusterOptions, Flavour, Folder};
 use crate::process::Process;
 use crate::workload::SCHEMA;
+
+/// What the proxy may take to end.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A primary, a replica, a relay in front of the replica, and the proxy in front of both.
 #[derive(Debug)]
@@ -37,6 +41,14 @@ impl BenchSet {
     pub fn processes(&self) -> Vec<Process> {
         let servers = self.cluster.servers.iter().map(|server| server.child());
         servers.chain([&self.relay.child, &self.rolecall.child]).map(|child| child.process()).collect()
+    }
+
+    /// Ends all of them, the proxy in its own time: an instrumented one writes its profile then.
+    ///
+    /// # Errors
+    /// The proxy does not end cleanly.
+    pub fn stop(self) -> anyhow::Result<()> {
+        self.rolecall.child.stop(PATIENCE)
     }
 
     /// The server itself.

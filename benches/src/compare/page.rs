@@ -29,12 +29,14 @@ statements, deciding where they go, following replies and session state.
 - *+µs* is what the median latency of one statement is above direct's. With all processes on one core it holds all
   CPU time that lies on the statement's way.
 - The ratio is Rolecall's CPU time over the relay's, round by round.
+- Rolecall is built as it is released: `./release`, with a profile of itself at work. The relay is built by
+  `cargo build --release`, without one.
 
 Repeat it with `cargo bench` (the short form), or in full, the way this page was written:
 
 ```
-cargo build --release --workspace
-target/release/rolecall-bench compare --page docs/performance.md
+./release
+target/dist/rolecall-bench compare --page docs/performance.md
 ```
 
 Figures of different machines or runs cannot be compared with each other; ratios within a run can.

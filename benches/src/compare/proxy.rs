@@ -37,7 +37,7 @@ pub fn program(wanted: Option<&Path>) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
     let found = own.ancestors().skip(1).take(2).map(|folder| folder.join("rolecall")).find(|path| path.is_file());
     found.context(
-        "there is no `rolecall` beside this program: run `cargo build --release --workspace`, or name it by --proxy",
+        "there is no `rolecall` beside this program: run `./release` (or `cargo build --release --workspace`), or name it by --proxy",
     )
 }
 
