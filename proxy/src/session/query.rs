@@ -361,7 +361,7 @@ impl Session {
                 || (!is_certain && may_have_changed_data(&job.statement, false)))
     }
 
-    fn is_primary(&self, server: ServerId) -> bool {
+    pub(super) fn is_primary(&self, server: ServerId) -> bool {
         self.worker.with_topology(|topology| topology.primary == Primary::One(server))
     }
 

@@ -103,6 +103,14 @@ impl Session {
             link = self.replace(link, Destroyed::NotRestored).await?;
             updated = self.update(&mut link).await;
         }
+        if let Err(QueryError::Refused(err)) = &updated
+            && is_about_role(err)
+            && self.is_primary(link.server.id)
+            && self.state.lose_role()
+        {
+            tracing::warn!(server = %link.server.name, error = %err, "a session's role was revoked or dropped: it goes on without");
+            updated = self.update(&mut link).await;
+        }
         let (server, thread_id) = (Arc::clone(&link.server), link.thread_id);
         let outcome = match updated {
             Ok(()) => Ok(link),
@@ -197,6 +205,11 @@ impl Session {
 /// ER_DBACCESS_DENIED_ERROR, ER_BAD_DB_ERROR
 fn is_about_schema(err: &ErrPacket) -> bool {
     matches!(err.code, 1044 | 1049)
+}
+
+/// ER_ROLE_NOT_GRANTED (MySQL), ER_INVALID_ROLE (MariaDB)
+fn is_about_role(err: &ErrPacket) -> bool {
+    matches!(err.code, 3530 | 1959)
 }
 
 async fn apply_all(link: &mut Connection, prefixes: &[Prefix], without_schema: bool) -> Result<(), QueryError> {

@@ -67,6 +67,37 @@ on_every_server! {
         }
     }
 
+    /// The account's other connections cannot take it any more: the session goes on without it.
+    fn c10_a_role_that_is_gone_leaves_the_session(stage) {
+        let narrow = Narrow::new(stage);
+        let options = stage.account("trap_c10_gone", &[]);
+        let mut root = stage.set.primary.root();
+        let prepare = ["create role trap_c10_lost", "grant trap_c10_lost to trap_c10_gone@'%'", "create database trap_c10_closed", "create table trap_c10_closed.s (a int)", "grant select on trap_c10_closed.* to trap_c10_lost"];
+        let read = "/* rolecall: primary */ select count(*) from trap_c10_closed.s";
+        prepare.iter().for_each(|sql| drop(root.run(sql)));
+        for end in ["revoke trap_c10_lost from trap_c10_gone@'%'", "drop role trap_c10_lost"] {
+            let [mut client, mut rival] = [0, 1].map(|_| narrow.proxy.login(&options));
+            client.run("set role trap_c10_lost");
+            assert_eq!(client.run(read).value(), "0");
+            rival.run("set @a = 1");
+            root.run(end);
+            for ask in ["insert into t values (100, 1)", "delete from t where id = 100", "select count(*) from t"] {
+                client.run(ask);
+                rival.run("set @a = 1");
+            }
+            assert_eq!(client.query(read).code(), 1142);
+            assert_ne!(client.query("set role trap_c10_lost").code(), 0);
+            client.run("set role none");
+            if end.starts_with("revoke") {
+                root.run(prepare[1]);
+                rival.run("set @a = 1");
+                client.run("set role trap_c10_lost");
+                assert_eq!(client.run(read).value(), "0");
+            }
+        }
+        root.run("drop database trap_c10_closed");
+    }
+
     /// Which bytes say it depends on character sets: it stays where it is.
     fn c10_a_role_beyond_ascii_outlives_a_reset(stage) {
         let narrow = Narrow::new(stage);

@@ -35,6 +35,18 @@ impl SessionState {
         view.role = role;
     }
 
+    /// The primary says that the session's roles are no longer its account's: it goes on without them, as at a server, where they
+    /// give nothing any more. False: it has none.
+    pub fn lose_role(&mut self) -> bool {
+        let none = Role::Set(b"NONE".as_slice().into());
+        let has_any = matches!(&self.role, Role::Set(_)) && self.role != none;
+        if has_any {
+            self.role = none;
+            self.revision += 1;
+        }
+        has_any
+    }
+
     /// Nobody can tell them any more: the next connection has the login's.
     pub fn forget_role(&mut self) {
         if self.role == Role::Unread {
