@@ -29,9 +29,9 @@ impl Session {
         let unknown = Statement::unknown("longer than the statement buffer");
         let job = match command {
             Command::Query => Job::new(command, ReplyKind::Results, unknown),
-            Command::StmtPrepare => match self.prepare_job(None, unknown).await? {
-                Some(job) => job,
-                None => return Err(CloseReason::ClientBroke),
+            Command::StmtPrepare => match self.prepare_job(None, unknown) {
+                Ok(job) => job,
+                Err(err) => return self.refuse_long(buffer, &err).await,
             },
             Command::StmtExecute | Command::StmtBulkExecute => {
                 if !self.read_types(command, buffer).await? {
@@ -74,6 +74,10 @@ impl Session {
         let (mut link, own) = match self.take_ready_link_in_line(&job, buffer, head).await {
             Ok(ready) => ready,
             Err(NoLink::Told(err)) => return self.refuse_long(buffer, &err).await,
+            Err(NoLink::Ends(CloseReason::ServerLost)) => {
+                let last = self.drop_long(buffer).await?;
+                return self.report_loss(Some(last.next()), true, false).await;
+            }
             Err(NoLink::Ends(reason)) => return Err(reason),
         };
         let target = link.server.id;
@@ -153,9 +157,15 @@ impl Session {
 
     /// Reads a long command to its end, then refuses it, so that the client can read the refusal.
     async fn refuse_long(&mut self, buffer: &mut Buffer, err: &ErrPacket) -> Result<(), CloseReason> {
+        let last = self.drop_long(buffer).await?;
+        self.send_error_behind(last, err).await
+    }
+
+    /// Reads a long command to its end; gives the sequence id of its last packet.
+    async fn drop_long(&mut self, buffer: &mut Buffer) -> Result<SequenceId, CloseReason> {
         let mut passage = Passage::new(PassageEnd::LastPart, SequenceId(0), 0);
         self.pass_on(buffer, &mut passage, None).await?;
-        self.send_error_behind(passage.last(), err).await
+        Ok(passage.last())
     }
 }
 

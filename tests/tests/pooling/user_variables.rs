@@ -164,6 +164,12 @@ on_every_server! {
         pool.kill(pool.connection());
         let reply = session.query("select @v");
         assert_eq!(reply.code(), 1105, "{reply:?}");
+        // One that is passed on as it arrives is told so at its end.
+        let mut session = pool.login();
+        session.run("set @v = 5 + 1");
+        pool.kill(pool.connection());
+        let reply = session.query(format!("select @v, '{}'", "x".repeat(400_000)));
+        assert_eq!(reply.code(), 1105, "{reply:?}");
         let mut session = pool.login();
         session.run("set @v = 6");
         let mut others = pool.logins(2);

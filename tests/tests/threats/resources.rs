@@ -185,6 +185,9 @@ fn prepared_statements_of_one_session_are_bounded_and_leave_room_for_others() {
     };
     assert_eq!(refusal.code, 1461, "{refusal}");
     assert!(String::from_utf8_lossy(&refusal.message).contains(&made.to_string()), "{refusal}");
+    // One that is passed on as it arrives is no exception, and ends no session.
+    let long = client.try_prepare(&format!("select '{}'", "x".repeat(3 << 20)));
+    assert_eq!((long.code(), long.closed), (1461, false));
     let theirs = other.prepare("select 'others can'").id;
     other.execute(theirs, &[]).expect_ok("others can");
     // Closing makes room again; leaving gives everything back at the server.

@@ -36,25 +36,27 @@ impl Session {
             statement = Statement::unknown("one prepared statement more than texts are kept of");
             None
         };
-        let Some(job) = self.prepare_job(sql, statement).await? else { return Ok(()) };
+        let job = match self.prepare_job(sql, statement) {
+            Ok(job) => job,
+            Err(err) => return self.send_error(&err).await,
+        };
         if let Some(pending) = &mut self.prepared.pending {
             pending.collation = collation;
         }
         self.run(buffer, taken, job).await
     }
 
-    /// The job of preparing a statement; None where the client has been refused.
-    pub(in crate::session) async fn prepare_job(
+    /// The job of preparing a statement.
+    pub(in crate::session) fn prepare_job(
         &mut self,
         sql: Option<&[u8]>,
         statement: Statement,
-    ) -> Result<Option<Job>, CloseReason> {
+    ) -> Result<Job, ErrPacket> {
         if self.prepared.by_id.len() >= STATEMENTS_PER_SESSION {
             let text = format!(
                 "Can't create more than max_prepared_stmt_count statements (current value: {STATEMENTS_PER_SESSION})"
             );
-            self.send_error(&ErrPacket::new(ErrorCode::MAX_PREPARED_STMT_COUNT_REACHED, text)).await?;
-            return Ok(None);
+            return Err(ErrPacket::new(ErrorCode::MAX_PREPARED_STMT_COUNT_REACHED, text));
         }
         let key = self.prepared.key_of(sql, &self.state, &mut self.worker.statement_texts.borrow_mut());
         self.prepared.pending = Some(Prepared::new(key, statement));
@@ -62,7 +64,7 @@ impl Session {
         let statement = Statement { effects: Effects::empty(), ..statement };
         let mut job = Job::new(Command::StmtPrepare, ReplyKind::Prepare, statement);
         job.statement_id = self.prepared.next_id();
-        Ok(Some(job))
+        Ok(job)
     }
 
     /// COM_STMT_EXECUTE and MariaDB's COM_STMT_BULK_EXECUTE.
