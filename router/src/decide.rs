@@ -87,8 +87,19 @@ pub struct Decision {
 pub fn decide(input: &DecisionInput<'_>) -> Decision {
     let DecisionInput { statement, session, topology, .. } = *input;
     if let Some(server) = session.tied_to() {
-        if input.mode != Mode::ReplicaOnly && is_replica(topology, server) && may_write(statement, session) {
-            return Decision { action: Action::Refuse(STATE_AT_REPLICA), why: "what writes never goes to a replica" };
+        if input.mode != Mode::ReplicaOnly && is_replica(topology, server) {
+            if may_write(statement, session) {
+                return Decision {
+                    action: Action::Refuse(STATE_AT_REPLICA),
+                    why: "what writes never goes to a replica",
+                };
+            }
+            if statement.effects.contains(Effects::NAMED_LOCK) {
+                return Decision {
+                    action: Action::Refuse(LOCK_AT_REPLICA),
+                    why: "a replica's named lock keeps nobody out",
+                };
+            }
         }
         return forward(server, "the session is tied to this server by a transaction or a pin");
     }
@@ -123,6 +134,9 @@ pub fn decide(input: &DecisionInput<'_>) -> Decision {
 
 const STATE_AT_REPLICA: &str = "this session's state is on a server that is a replica, by a READ ONLY transaction or a switchover \
      (/sessions names it): end that state, or reconnect";
+
+const LOCK_AT_REPLICA: &str = "a named lock is taken at the primary, and this session's READ ONLY transaction runs on a replica: end it \
+     first, or begin it by /* rolecall: primary */ START TRANSACTION READ ONLY";
 
 /// Whether a statement may change data where the server itself would allow it. A replica's own read_only lets privileged
 /// accounts write, and keeps nobody from writing to a replica whose switch is off.

@@ -77,6 +77,27 @@ on_every_server! {
         }
     }
 
+    /// C19: at a replica it would keep nobody out.
+    fn no_named_lock_is_taken_in_a_read_only_transaction_on_a_replica(stage) {
+        let mut session = Counted::new(stage, "split_lock");
+        let lock = "select get_lock('split_lock', 0)";
+        session.client.run("start transaction read only");
+        for take in [lock, "do get_lock('split_lock', 0)", "select * from t where get_lock('split_lock', 0)"] {
+            let error = session.client.query(take).error().expect("an error").to_string();
+            assert!(error.contains("rolecall: primary") && error.contains("lock"), "{error}");
+        }
+        session.client.run("select * from t");
+        session.client.run("commit");
+        session.client.run("/* rolecall: primary */ start transaction read only");
+        assert_eq!(session.client.run(lock).value(), "1");
+        assert_eq!(session.client.run("select is_free_lock('split_lock')").value(), "0");
+        session.client.run("commit");
+        let mut root = stage.set.primary.root();
+        assert_eq!(root.run(lock).value(), "0");
+        session.client.run("do release_lock('split_lock')");
+        assert_eq!(root.run(lock).value(), "1");
+    }
+
     /// B1, Q22
     fn without_autocommit_every_statement_is_the_primarys(stage) {
         let mut session = Counted::new(stage, "split_autocommit");
