@@ -12,6 +12,7 @@
 
 pub mod raw;
 
+pub mod black_hole;
 mod counters;
 mod environment;
 mod figure;

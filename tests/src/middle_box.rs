@@ -80,6 +80,19 @@ impl MiddleBox {
         let listener = (0..5)
             .find_map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, free_port(Ipv4Addr::LOCALHOST))).ok())
             .expect("a free port");
+        Self::over(listener, server, meddle)
+    }
+
+    /// The same, with a listener that is there already.
+    ///
+    /// # Panics
+    /// Where it has no address.
+    #[must_use]
+    pub fn over(
+        listener: TcpListener,
+        server: SocketAddr,
+        meddle: impl Fn(&Moment) -> Verdict + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().expect("an address");
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (meddle, notes): (Arc<Meddle>, _) = (Arc::new(meddle), Arc::clone(&seen));

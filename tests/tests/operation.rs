@@ -1,5 +1,7 @@
 //! The proxy as a process: its end, its limits, its memory, its configuration while it runs.
 
+#[path = "operation/black_hole.rs"]
+mod black_hole;
 #[path = "operation/constant.rs"]
 mod constant;
 #[path = "operation/crowds.rs"]
