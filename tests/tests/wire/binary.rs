@@ -184,6 +184,22 @@ on_every_server! {
         }
     }
 
+    /// CLIENT_PS_MULTI_RESULTS, CLIENT_MULTI_RESULTS: a server gives several results to who can read them.
+    fn d9_calls_of_clients_without_multi_results(stage) {
+        let setup = ["create procedure p(out x int) begin select 1; select 2; set x = 7; end", "create procedure q() set @q = 5"];
+        for without in [Capabilities::PS_MULTI_RESULTS, Capabilities::MULTI_RESULTS, Capabilities::PS_MULTI_RESULTS | Capabilities::MULTI_RESULTS] {
+            Trial::new(stage, "d9_single").setup(&setup).without(without).run(|run| {
+                run.query("call p(@x)");
+                run.query("call q()");
+                let statement = run.prepare("call p(?)");
+                run.execute(statement.id, &[Parameter::null()]);
+                let statement = run.prepare("call q()");
+                run.execute(statement.id, &[]);
+                run.run("select @x, @q");
+            });
+        }
+    }
+
     fn d12_pipelined_prepare_execute_close(stage) {
         Trial::new(stage, "d12").unsettled().run(|run| {
             let first = run.prepare("select 1").id;

@@ -136,6 +136,26 @@ on_every_server! {
         });
     }
 
+    /// The info is a length-encoded string for who has negotiated session tracking, else the rest of the packet; what the proxy
+    /// has tracked for itself is in neither.
+    fn e5_infos_are_as_each_client_reads_them(stage) {
+        let setup = ["create table t (a int)", "insert into t values (1), (2)"];
+        for with in [Capabilities::empty(), Capabilities::SESSION_TRACK] {
+            for without in [Capabilities::empty(), Capabilities::DEPRECATE_EOF] {
+                Trial::new(stage, "e5").setup(&setup).with(with).without(without).run(|run| {
+                    for (sql, part) in [
+                        ("insert into t select a from t", "Records: 2"), ("update t set a = 3", "Rows matched: 4"), ("alter table t add b int, algorithm = copy", "Records: 4"),
+                        ("delete from t", ""), ("set time_zone = '+01:00'", ""), ("use e5", ""), ("set @a = 1", ""),
+                    ] {
+                        let ok = run.run(sql).ok().expect("OK");
+                        assert!(String::from_utf8_lossy(&ok.info).starts_with(part) && ok.info.is_empty() == part.is_empty(), "{sql}: {ok:?}");
+                    }
+                    run.run("select * from t");
+                });
+            }
+        }
+    }
+
     fn q3_trackers_that_the_client_asked_for(stage) {
         Trial::new(stage, "q3").setup(&["create table t (a int)"]).with(Capabilities::SESSION_TRACK).run(|run| {
             for statement in [
