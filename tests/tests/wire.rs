@@ -36,6 +36,8 @@ mod losses;
 mod metadata;
 #[path = "wire/parameters.rs"]
 mod parameters;
+#[path = "wire/progress.rs"]
+mod progress;
 #[path = "wire/reads.rs"]
 mod reads;
 #[path = "wire/refusals.rs"]
