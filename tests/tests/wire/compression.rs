@@ -44,7 +44,7 @@ on_every_server! {
         }
     }
 
-    fn z6_each_leg_has_its_own_compression(stage) {
+    fn e8_z6_each_leg_has_its_own_compression(stage) {
         let zstd = !stage.flavour().is_mariadb();
         for towards_servers in ["zlib", "zstd"] {
             if towards_servers == "zstd" && !zstd {

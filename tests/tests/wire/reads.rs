@@ -39,7 +39,7 @@ scripts! {
         ],
     }
 
-    fn a7_tables_values_and_into {
+    fn a7_s11_tables_values_and_into {
         setup: ["create table t (a int, b int)", "insert into t values (1, 2), (3, 4)"],
         steps: [
             "table t", "table t order by a desc limit 1", "table t limit 1 into @a, @b", "select @a, @b", "values row(1, 2), row(3, 4)", "values row(1, 2) into @c, @d", "select @c, @d", "table t into outfile '/nowhere/x'",

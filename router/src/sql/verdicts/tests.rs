@@ -107,7 +107,7 @@ proptest! {
 
     /// Whenever two texts have one shape, their verdicts are the same, remembered or not.
     #[test]
-    fn texts_of_one_shape_have_one_verdict((one, other) in pairs(), ansi: bool, mariadb: bool) {
+    fn s20_texts_of_one_shape_have_one_verdict((one, other) in pairs(), ansi: bool, mariadb: bool) {
         let mode = if ansi { SqlMode::ANSI_QUOTES } else { SqlMode::empty() };
         let flavour = if mariadb { Flavour::Mariadb } else { Flavour::Mysql };
         let lexing = Lexing { mode, flavour, charset: ClientCharset::Utf8, ..LEXING };
