@@ -68,3 +68,5 @@ mod tables;
 mod variables;
 #[path = "traps/versions.rs"]
 mod versions;
+#[path = "traps/waits.rs"]
+mod waits;

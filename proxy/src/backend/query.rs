@@ -7,6 +7,7 @@ use rolecall_protocol::response::text;
 use rolecall_protocol::response::{ErrPacket, OkPacket};
 use rolecall_protocol::statement::{PrepareOk, put_query};
 use rolecall_protocol::wire::Reader;
+use rolecall_router::consistency::WaitAnswer;
 use rolecall_router::session::{
     BASELINE_QUESTION, COLLATION_QUESTION, FOUND_ROWS_QUESTION, GLOBAL_CHARACTER_SETS_QUESTION, INSERT_ID_QUESTION,
     OWN_VARIABLES_QUESTION, Prefix, ROLE_QUESTION, ResetNames, Role, VARIABLES_QUESTION, Variables, flags_question,
@@ -122,20 +123,37 @@ impl Connection {
         for payload in self.ahead.iter().filter_map(|prefix| self.payload_of(prefix)) {
             put_packet(&mut bytes, &mut SequenceId(0), &payload);
         }
+        if let Some(wait) = &self.waits_ahead {
+            let mut payload = Vec::with_capacity(wait.statement.len() + 3);
+            put_query(&mut payload, wait.statement.as_bytes(), self.capabilities);
+            put_packet(&mut bytes, &mut SequenceId(0), &payload);
+        }
         bytes
     }
 
-    /// Reads the answers to what went ahead of a statement: what came behind them stays in [`Self::read_ahead`].
+    /// Whether a statement has to go behind commands of the proxy's own.
+    #[must_use]
+    pub fn has_anything_ahead(&self) -> bool {
+        !self.ahead.is_empty() || self.waits_ahead.is_some()
+    }
+
+    /// Reads the answers to what went ahead of a statement: what came behind them stays in [`Self::read_ahead`]. Says how the
+    /// wait among them ended.
     ///
     /// # Errors
-    /// [`QueryError`]: the connection must be closed, since the statement has run all the same.
-    pub async fn answers_ahead(&mut self) -> Result<(), QueryError> {
+    /// [`QueryError`]. As after a wait in vain, the connection must be closed: the statement has run all the same.
+    pub async fn answers_ahead(&mut self) -> Result<WaitAnswer, QueryError> {
         let mut buffer = Buffer::borrow();
         for _ in std::mem::take(&mut self.ahead) {
             self.answer(&mut buffer).await?;
         }
+        let mut waited = WaitAnswer::Reached;
+        if self.waits_ahead.is_some() {
+            let answer = self.answer(&mut buffer).await?;
+            waited = WaitAnswer::read(answer.rows.first().and_then(|row| row.first()?.as_deref()));
+        }
         self.read_ahead = (!buffer.is_empty()).then_some(buffer);
-        Ok(())
+        Ok(waited)
     }
 
     /// Servers read the name in character_set_client, and tell it in UTF-8.

@@ -9,7 +9,7 @@ use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::packet::SequenceId;
 use rolecall_protocol::response::{ErrPacket, ReplyContext, ReplyScanner};
 use rolecall_protocol::{Capabilities, MariadbCapabilities, StatusFlags};
-use rolecall_router::consistency::Ended;
+use rolecall_router::consistency::{Ended, WaitAnswer};
 use rolecall_router::refusal::{refuses_writes, unknown_variable};
 use rolecall_router::sql::{Access, Effects, Verb};
 use rolecall_router::topology::Role;
@@ -41,6 +41,10 @@ pub(super) enum Exchanged {
     /// The server refused what went ahead of the statement: that has run in a state that is not the session's, and its reply
     /// is thrown away with the connection.
     NotUpToDate,
+    /// The server has not executed in time what the statement must show: its reply is thrown away with the connection.
+    TooLate,
+    /// A KILL QUERY has hit what went ahead of the statement: its reply is thrown away with the connection.
+    Interrupted(ErrPacket),
     /// The server has as many prepared statements as it may have, and made no other; nothing of that has reached the client.
     TooManyStatements(ErrPacket),
     /// The server was lost.
@@ -85,7 +89,7 @@ impl Session {
         own: Option<Vec<u8>>,
         job: &Job,
     ) -> Result<Exchanged, CloseReason> {
-        if !link.ahead.is_empty() {
+        if link.has_anything_ahead() {
             return Box::pin(self.exchange_behind(link, buffer, taken, job)).await;
         }
         self.begin(&link);
@@ -121,29 +125,47 @@ impl Session {
         let mut bytes = link.bytes_ahead();
         bytes.extend_from_slice(&buffer.filled()[..taken]);
         let handle = Arc::clone(&self.handle);
+        let waits = link.waits_ahead.is_some();
         let exchange = async {
             link.transport.write_all(&bytes).await.map_err(LegError::from)?;
             link.answers_ahead().await
         };
-        let answered = match handle.unless_cut_off(exchange).await {
+        let answered = match waits {
+            true => handle.unless_cut_off(self.worker.shared.clock.timeout(self.wait_limit(), exchange)).await,
+            false => handle.unless_cut_off(exchange).await.map(Ok),
+        };
+        let answered = match answered {
             Ok(answered) => answered,
             Err(summons) => {
                 self.abandon(link);
                 return Err(summons.into());
             }
         };
-        let Err(error) = answered else { return self.receive(link, buffer, taken, job, Sent::default()).await };
+        let has_reached = matches!(answered, Ok(Ok(WaitAnswer::Reached)));
+        if let Some(wait) = link.waits_ahead.take() {
+            self.note_waited(has_reached.then_some((link.server.id, &wait.position)));
+        }
+        if has_reached {
+            return self.receive(link, buffer, taken, job, Sent::default()).await;
+        }
         let server = Arc::clone(&link.server);
-        tracing::debug!(server = %server.name, %error, "what went ahead of a read failed");
+        tracing::debug!(server = %server.name, ?answered, "what went ahead of a read failed");
         drop(link);
         self.publish_links();
         self.handle.end();
-        if matches!(error, QueryError::Refused(_)) {
-            self.worker.metrics.destroyed.increment(Destroyed::NotRestored);
-            return Ok(Exchanged::NotUpToDate);
-        }
-        self.worker.shared.topology.report(server.id, ServerError::Lost);
-        Ok(Exchanged::Lost { reached: false, boundary: Some(SequenceId(1)) })
+        let exchanged = match answered {
+            Ok(Ok(_)) => Exchanged::TooLate,
+            Ok(Err(QueryError::Refused(err))) if err.code == ErrorCode::QUERY_INTERRUPTED.code => {
+                Exchanged::Interrupted(err)
+            }
+            Ok(Err(QueryError::Refused(_))) => Exchanged::NotUpToDate,
+            Ok(Err(QueryError::Leg(_))) | Err(_) => {
+                self.worker.shared.topology.report(server.id, ServerError::Lost);
+                return Ok(Exchanged::Lost { reached: false, boundary: Some(SequenceId(1)) });
+            }
+        };
+        self.worker.metrics.destroyed.increment(Destroyed::NotRestored);
+        Ok(exchanged)
     }
 
     /// A statement is about to run on `link`, which [`Self::take_link`] gave: KILL reaches it from now on.
@@ -175,7 +197,8 @@ impl Session {
         let ended = match &result {
             Ok(Exchanged::Done(outcome)) if outcome.err.is_none() => Ended::Ok,
             Ok(Exchanged::Done(_) | Exchanged::Misplaced(_) | Exchanged::TooManyStatements(_)) => Ended::Err,
-            Ok(Exchanged::Lost { .. } | Exchanged::NotUpToDate) | Err(_) => Ended::Broken,
+            Ok(Exchanged::Lost { .. } | Exchanged::NotUpToDate | Exchanged::TooLate | Exchanged::Interrupted(_))
+            | Err(_) => Ended::Broken,
         };
         let insert_id = match &result {
             Ok(Exchanged::Done(outcome)) if outcome.err.is_none() => Some(outcome.insert_id),
@@ -190,7 +213,12 @@ impl Session {
                 self.put_back(link);
                 Ok(exchanged)
             }
-            Ok(lost @ (Exchanged::Lost { .. } | Exchanged::NotUpToDate)) => {
+            Ok(
+                lost @ (Exchanged::Lost { .. }
+                | Exchanged::NotUpToDate
+                | Exchanged::TooLate
+                | Exchanged::Interrupted(_)),
+            ) => {
                 let server = link.server.id;
                 drop(link);
                 self.publish_links();

@@ -199,7 +199,12 @@ impl Session {
                     }
                 }
                 Ok(Route::After(server)) => {
-                    if !self.replicas_are_late() && self.catch_up(server, level, hold, buffer).await? {
+                    let is_worth_it = !self.replicas_are_late();
+                    if is_worth_it && self.can_wait_ahead(server, level) {
+                        hold.held = None;
+                        return Ok(Ok(server));
+                    }
+                    if is_worth_it && self.catch_up(server, level, hold, buffer).await? {
                         Ok(Route::To(server))
                     } else {
                         self.instead_of_late(level)

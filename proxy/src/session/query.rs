@@ -15,6 +15,7 @@ use rolecall_router::sql::{
 };
 use rolecall_router::topology::{Primary, Role, ServerId};
 
+use super::consistency::WaitAhead;
 use super::dispatch::Job;
 use super::forward::Exchanged;
 use super::line::no_connection;
@@ -152,6 +153,7 @@ impl Session {
         let started = monotonic::nanoseconds();
         let mut hold = Hold::default();
         let mut forced = None;
+        let mut wait = None;
         let mut losses = 0;
         let mut has_made_room = false;
         let mut goes_ahead = job.command == Command::Query && is_repeatable(&job.statement);
@@ -161,17 +163,22 @@ impl Session {
         loop {
             let target = match forced {
                 Some(server) => server,
-                None => match self.target_of(&job, &mut hold, buffer).await? {
-                    Ok(server) => server,
-                    Err(err) => return self.send_error(&err).await.map(|()| None),
-                },
+                None => {
+                    self.reads.wait_ahead = WaitAhead::of(goes_ahead);
+                    let target = self.target_of(&job, &mut hold, buffer).await;
+                    wait = std::mem::take(&mut self.reads.wait_ahead).wait();
+                    match target? {
+                        Ok(server) => server,
+                        Err(err) => return self.send_error(&err).await.map(|()| None),
+                    }
+                }
             };
             let tied = self.state.tied_to().is_some() || self.state.unread_at() == Some(target);
             let unknown = self.may_have_changed_data(&job);
             self.sharing.goes_ahead = goes_ahead;
             let ready = self.ready(target, &job, &mut hold, buffer, taken).await;
             self.sharing.goes_ahead = false;
-            let (link, own) = match ready? {
+            let (mut link, own) = match ready? {
                 Ready::Go(link, own) => (link, own),
                 Ready::Again => {
                     forced = forced.filter(|server| self.is_primary(*server));
@@ -182,12 +189,19 @@ impl Session {
                     continue;
                 }
                 Ready::At(server) => {
+                    wait = None;
                     forced = Some(server);
                     continue;
                 }
                 Ready::Told => return Ok(None),
             };
             forced = None;
+            if wait.is_some() && (own.is_some() || !link.can_go_ahead(&[])) {
+                self.put_back(link);
+                goes_ahead = false;
+                continue;
+            }
+            link.waits_ahead = wait.take();
             match self.exchange(link, buffer, taken, own, &job).await? {
                 Exchanged::Done(outcome) => {
                     let accepted = outcome.err.is_none().then_some(target);
@@ -205,6 +219,9 @@ impl Session {
                 },
                 // Once more, told what and by whom it is refused.
                 Exchanged::NotUpToDate => goes_ahead = false,
+                // Noted: until a replica tells more, reads are the primary's.
+                Exchanged::TooLate => {}
+                Exchanged::Interrupted(err) => return self.send_error(&err).await.map(|()| None),
                 Exchanged::TooManyStatements(err) => {
                     // It was refused: it may be sent again, once.
                     if std::mem::replace(&mut has_made_room, true) || !Box::pin(self.make_room_at(target)).await {

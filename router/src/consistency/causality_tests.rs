@@ -177,6 +177,17 @@ fn a_replica_that_started_anew_does_not_keep_its_reader() {
 }
 
 #[test]
+fn a_probe_on_a_younger_connection_tells_of_a_restart() {
+    let mut causality = Causality::default();
+    causality.read_on_replica(HERE, 10);
+    causality.notice_restart(&progress(HERE, "1-6", 20).unbroken_since(9), 21);
+    causality.notice_restart(&progress(THERE, "1-6", 20).unbroken_since(15), 21);
+    assert!(matches!(causality.needs(LEVEL), Requirement::Stay { .. }));
+    causality.notice_restart(&progress(HERE, "1-6", 20).unbroken_since(10), 21);
+    assert_eq!(causality.needs(LEVEL), Requirement::AskPrimaryFirst);
+}
+
+#[test]
 fn a_read_that_nobody_admitted_is_no_way_out_of_a_debt() {
     let mut causality = Causality::default();
     causality.read_on_primary(10);

@@ -147,6 +147,7 @@ fn two_probes_and_the_marks_make_a_sample() {
         executed: executed.clone(),
         visible: executed.clone(),
         asked_at: 5,
+        unbroken_since: 0,
     };
     let mut marks = Marks::default();
     marks.add(&up_to(10), seconds(1));

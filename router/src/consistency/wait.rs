@@ -5,6 +5,15 @@ use std::time::Duration;
 use super::Position;
 use super::gtid::Compact;
 
+/// A wait, and what it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// [`Position::wait_statement`].
+    pub statement: String,
+    /// What the server has executed once the answer is [`WaitAnswer::Reached`].
+    pub position: Position,
+}
+
 /// What came of a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitAnswer {
