@@ -1,5 +1,7 @@
 //! Against a real Kubernetes API server: pods are objects, and their addresses are those of real mysqld processes.
 
+#[path = "kubernetes/deploy.rs"]
+mod deploy;
 #[path = "kubernetes/rights.rs"]
 mod rights;
 #[path = "kubernetes/roles.rs"]

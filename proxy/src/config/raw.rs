@@ -199,8 +199,8 @@ pub struct RawKubernetes {
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping such as `user: rolecall`")]
 pub struct RawMonitor {
-    /// Its name. It needs REPLICATION CLIENT (MariaDB: REPLICA MONITOR too), SELECT on performance_schema, and
-    /// SHOW_ROUTINE, SHOW VIEW and TRIGGER for the catalogue (MariaDB: SELECT on mysql.proc).
+    /// Its name. It needs REPLICATION CLIENT (MariaDB: REPLICA MONITOR too), and SHOW_ROUTINE (MySQL), SHOW VIEW, TRIGGER and
+    /// SELECT for the catalogue; `deploy/monitor.sql` makes it.
     pub user: At<String>,
     /// File with its password; a line break at its end does not count. Without it the environment variable
     /// `ROLECALL_MONITOR_PASSWORD` is read.
