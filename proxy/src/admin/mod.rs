@@ -1,5 +1,6 @@
 //! The admin endpoint: health, metrics and state over HTTP. GET only, no secrets, no password, bounded in time.
 
+mod observation;
 mod page;
 mod server;
 mod state;

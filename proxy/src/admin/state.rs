@@ -8,6 +8,7 @@ use rolecall_router::topology::{Label, Primary, Role, ServerReport, Topology};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use super::observation::observation;
 use crate::config::Config;
 use crate::metrics::{Label as _, Metrics, ServerRole, TopologyFigures};
 use crate::registry::Sessions;
@@ -187,26 +188,6 @@ pub(super) fn topology(topology: &Topology, observed: &Observed, now: Instant) -
             "error": observed.source.error,
         },
         "missing": observed.missing,
-    })
-}
-
-fn observation(report: &ServerReport) -> Value {
-    let facts = report.facts.as_ref();
-    json!({
-        "label": match report.endpoint.label {
-            Label::Primary => "primary",
-            Label::Replica => "replica",
-            Label::Absent => "absent",
-            Label::Unlabelled => "none expected",
-        },
-        "ready": report.endpoint.ready,
-        "deleting": report.endpoint.deleting,
-        "health": format!("{:?}", report.health),
-        "read_only": facts.map(|facts| facts.read_only),
-        "super_read_only": facts.map(|facts| facts.super_read_only),
-        "lag_seconds": report.lag.map(|lag| lag.as_secs_f64()),
-        "replication": facts.map(|facts| format!("{:?}", facts.replication)),
-        "gtid_executed": facts.and_then(|facts| facts.gtid_executed.clone()),
     })
 }
 

@@ -14,6 +14,17 @@ fn wait_for_role(proxy: &Proxy, replica: &str, role: &str, mut meanwhile: impl F
         let servers = topology["servers"].as_array().expect("servers");
         let server = servers.iter().find(|server| server["address"] == replica).expect("the replica");
         if server["role"] == role {
+            let (observed, threads) = (&server["observed"], &server["observed"]["replication"]);
+            assert_eq!(
+                (&observed["health"], &threads["kind"]),
+                (&"trusted".into(), &"asynchronous".into()),
+                "{server:#}"
+            );
+            assert_eq!(
+                (&threads["receiver"], &threads["applier"]),
+                (&"running".into(), &"running".into()),
+                "{server:#}"
+            );
             return;
         }
         assert!(Instant::now() < deadline, "never {role}: {topology:#}\n{}", proxy.log());
