@@ -95,10 +95,9 @@ pub fn decide(input: &DecisionInput<'_>) -> Decision {
                 };
             }
             if statement.effects.contains(Effects::NAMED_LOCK) {
-                return Decision {
-                    action: Action::Refuse(LOCK_AT_REPLICA),
-                    why: "a replica's named lock keeps nobody out",
-                };
+                let reads_only = session.status().contains(StatusFlags::IN_TRANS_READONLY);
+                let reason = if reads_only { LOCK_AT_REPLICA } else { STATE_AT_REPLICA };
+                return Decision { action: Action::Refuse(reason), why: "a replica's named lock keeps nobody out" };
             }
         }
         return forward(server, "the session is tied to this server by a transaction or a pin");

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsFd as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -26,12 +26,14 @@ impl BlackHole {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let process = std::process::id();
-        // 10.128.0.0/9 in parts of four addresses.
-        let part = (process.wrapping_mul(8) + number) % (1 << 21);
-        let address = |host: u32| Ipv4Addr::from(0x0A80_0000 + part * 4 + host);
+        // 198.18.0.0/15, which is for tests of networks (RFC 2544), in parts of four addresses.
+        let part = (process.wrapping_mul(8) + number) % (1 << 15);
+        let address = |host: u32| Ipv4Addr::from(0xC612_0000 + part * 4 + host);
         let hole = Self { name: format!("rc{process}x{number}"), near: address(1), far: address(2) };
         let Self { name, near, far } = &hole;
         let (here, there) = (format!("{name}n"), format!("{name}f"));
+        // One of a process that was killed, with this process's id.
+        let _ = Command::new("ip").args(["netns", "del", name]).stderr(Stdio::null()).status();
         for arguments in [
             format!("netns add {name}"),
             format!("link add {here} type veth peer name {there} netns {name}"),

@@ -90,7 +90,6 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> anyhow::Result<
         idle_sessions = Some(idle(&targets[2], options.idle_sessions, false)?);
     }
     let machine = Machine::here(set.cluster.version.clone(), version, placement);
-    set.stop()?;
     Ok(Report { machine, rounds: options.rounds, seconds: options.seconds, cases, calls, idle: idle_sessions })
 }
 

@@ -2,6 +2,7 @@
 
 use rolecall_protocol::ProtocolError;
 use rolecall_protocol::command;
+use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::packet::{SequenceId, put_packet};
 use rolecall_protocol::response::text;
 use rolecall_protocol::response::{ErrPacket, OkPacket};
@@ -137,20 +138,24 @@ impl Connection {
         !self.ahead.is_empty() || self.waits_ahead.is_some()
     }
 
-    /// Reads the answers to what went ahead of a statement: what came behind them stays in [`Self::read_ahead`]. Says how the
-    /// wait among them ended.
+    /// Reads the answers to what went ahead of a statement: what came behind them stays in [`Self::read_ahead`]. Says what came of
+    /// the wait among them; None: there was none.
     ///
     /// # Errors
     /// [`QueryError`]. As after a wait in vain, the connection must be closed: the statement has run all the same.
-    pub async fn answers_ahead(&mut self) -> Result<WaitAnswer, QueryError> {
+    pub async fn answers_ahead(&mut self) -> Result<Option<WaitAnswer>, QueryError> {
         let mut buffer = Buffer::borrow();
         for _ in std::mem::take(&mut self.ahead) {
             self.answer(&mut buffer).await?;
         }
-        let mut waited = WaitAnswer::Reached;
+        let mut waited = None;
         if self.waits_ahead.is_some() {
-            let answer = self.answer(&mut buffer).await?;
-            waited = WaitAnswer::read(answer.rows.first().and_then(|row| row.first()?.as_deref()));
+            waited = Some(match self.answer(&mut buffer).await {
+                Ok(answer) => WaitAnswer::read(answer.rows.first().and_then(|row| row.first()?.as_deref())),
+                // KILL QUERY is meant for the statement behind it.
+                Err(QueryError::Refused(err)) if err.code != ErrorCode::QUERY_INTERRUPTED.code => WaitAnswer::Failed,
+                Err(error) => return Err(error),
+            });
         }
         self.read_ahead = (!buffer.is_empty()).then_some(buffer);
         Ok(waited)

@@ -62,6 +62,8 @@ label! {
         Broken = "broken",
         /// What its last session set could not be taken back.
         NotRestored = "not-restored",
+        /// A replica had not executed in time what the read behind a wait had to show, or the read was killed there.
+        BehindAWait = "behind-a-wait",
     }
 }
 

@@ -38,7 +38,7 @@ pub struct WorkerMetrics {
     /// Statements for which none became free in time.
     pub wait_timeouts: Counter,
     /// Connections that were not handed on, by why.
-    pub destroyed: Counters<Destroyed, 3>,
+    pub destroyed: Counters<Destroyed, 4>,
     /// Executions of prepared statements that another session had left on the connection.
     pub statements_reused: Counter,
     /// Prepared statements that connections did not have.

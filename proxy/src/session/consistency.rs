@@ -1,12 +1,10 @@
 //! Reads that see what their session wrote and read before: what is noted of each statement, and what is asked and
 //! awaited before a read goes to a replica. The rule stands in [`rolecall_router::consistency`].
 
-use std::time::Duration;
-
 use rolecall_protocol::command::Command;
 use rolecall_protocol::response::text::Row;
 use rolecall_router::consistency::{
-    Board, Bounds, Causality, Consistency, Ended, Position, Requirement, Trace, Wait, WaitAnswer,
+    Board, Bounds, Causality, Consistency, Ended, Position, Requirement, Trace, WaitAnswer,
 };
 use rolecall_router::sql::{Access, Flavour, Hint};
 use rolecall_router::topology::{Primary, Role, ServerId, Topology};
@@ -21,9 +19,6 @@ use crate::metrics::CatchUp;
 use crate::monotonic;
 use crate::topology::ServerError;
 
-/// How much later than asked a server may answer.
-const GRACE: Duration = Duration::from_secs(2);
-
 /// What a session's reads are promised, and what that rests on.
 #[derive(Debug)]
 pub(super) struct Reads {
@@ -36,49 +31,12 @@ pub(super) struct Reads {
     primary: Option<ServerId>,
     /// When a replica had told its position last, at a wait in vain: until one tells another, no more time is lost, and
     /// reads go to the primary.
-    late_since: Option<u64>,
-    /// The last wait was in vain: the next one goes by itself, since what goes ahead of a statement costs a connection then.
-    was_late: bool,
-    /// The wait for the statement that is being routed.
-    pub wait_ahead: WaitAhead,
-}
-
-/// A wait at a replica, in one write with the statement that needs it.
-#[derive(Debug, Default)]
-pub(super) enum WaitAhead {
-    /// The statement may not go behind anything.
-    #[default]
-    No,
-    /// It may.
-    May,
-    /// It goes behind this.
-    Behind(Box<Wait>),
-}
-
-impl WaitAhead {
-    pub const fn of(may: bool) -> Self {
-        if may { Self::May } else { Self::No }
-    }
-
-    pub fn wait(self) -> Option<Box<Wait>> {
-        match self {
-            Self::Behind(wait) => Some(wait),
-            Self::No | Self::May => None,
-        }
-    }
+    pub late_since: Option<u64>,
 }
 
 impl Reads {
     pub fn new(level: Consistency) -> Self {
-        Self {
-            causality: Causality::default(),
-            level,
-            default_level: level,
-            primary: None,
-            late_since: None,
-            was_late: false,
-            wait_ahead: WaitAhead::No,
-        }
+        Self { causality: Causality::default(), level, default_level: level, primary: None, late_since: None }
     }
 
     /// The connection to `server` broke: it may have started anew, with less than it has shown.
@@ -150,7 +108,7 @@ impl Session {
     }
 
     /// When a replica was asked last how far it is.
-    fn newest_word(&self) -> u64 {
+    pub(super) fn newest_word(&self) -> u64 {
         self.worker.with_topology(|topology| {
             self.worker.with_board(|board| {
                 let told = topology.replicas().filter_map(|server| board.of(server.id));
@@ -174,43 +132,8 @@ impl Session {
         };
         let position = position.clone();
         let Some(reached) = self.wait_for(server, &position, hold, buffer).await? else { return Ok(false) };
-        self.note_waited(reached.then_some((server, &position)));
+        self.note_waited(server, reached.then_some(&position));
         Ok(reached)
-    }
-
-    /// Whether the statement can take the wait for what it needs at replica `server` with it: a round trip less. It is noted.
-    pub(super) fn can_wait_ahead(&mut self, server: ServerId, level: Consistency) -> bool {
-        let Reads { causality, was_late, wait_ahead, .. } = &mut self.reads;
-        let may = matches!(wait_ahead, WaitAhead::May) && !*was_late && !self.state.depends_on(server);
-        let (Requirement::AtLeast(position) | Requirement::Stay { at_least: position, .. }) = causality.needs(level)
-        else {
-            return false;
-        };
-        let limit = self.worker.with_settings(|settings| settings.catch_up_timeout);
-        let Some(statement) = may.then(|| position.wait_statement(limit)).flatten() else { return false };
-        *wait_ahead = WaitAhead::Behind(Box::new(Wait { statement, position: position.clone() }));
-        true
-    }
-
-    /// How a replica's wait has ended: `reached` there, or in vain.
-    pub(super) fn note_waited(&mut self, reached: Option<(ServerId, &Position)>) {
-        self.reads.was_late = reached.is_none();
-        match reached {
-            Some((server, position)) => {
-                self.worker.metrics.catch_ups.increment(CatchUp::Reached);
-                // Others look for the replica that is ahead.
-                self.worker.shared.topology.positions().note_reached(server, position);
-            }
-            None => {
-                self.worker.metrics.catch_ups.increment(CatchUp::TooLate);
-                self.reads.late_since = Some(self.newest_word());
-            }
-        }
-    }
-
-    /// What the answer to a wait may take; the server itself ends it before, unless it stands still.
-    pub(super) fn wait_limit(&self) -> Duration {
-        self.worker.with_settings(|settings| settings.catch_up_timeout) + GRACE
     }
 
     /// Whether `server` reaches a position in time; None: it could not be asked.

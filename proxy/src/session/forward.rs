@@ -9,7 +9,7 @@ use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::packet::SequenceId;
 use rolecall_protocol::response::{ErrPacket, ReplyContext, ReplyScanner};
 use rolecall_protocol::{Capabilities, MariadbCapabilities, StatusFlags};
-use rolecall_router::consistency::{Ended, WaitAnswer};
+use rolecall_router::consistency::Ended;
 use rolecall_router::refusal::{refuses_writes, unknown_variable};
 use rolecall_router::sql::{Access, Effects, Verb};
 use rolecall_router::topology::Role;
@@ -18,11 +18,11 @@ use super::dispatch::Job;
 use super::local_file::send_file;
 use super::patience::Patience;
 use super::relay::{Outcome, Relay, Step};
+use super::waits::Voided;
 use super::{CloseReason, Session, write_to_client};
-use crate::backend::{Connection, QueryError};
+use crate::backend::Connection;
 use crate::buffer::Buffer;
 use crate::exchange::LegError;
-use crate::metrics::Destroyed;
 use crate::monotonic;
 use crate::registry::{Link, SessionHandle};
 use crate::topology::ServerError;
@@ -38,13 +38,8 @@ pub(super) enum Exchanged {
     Done(Outcome),
     /// The server refused what another one may accept; nothing of that has reached the client.
     Misplaced(ErrPacket),
-    /// The server refused what went ahead of the statement: that has run in a state that is not the session's, and its reply
-    /// is thrown away with the connection.
-    NotUpToDate,
-    /// The server has not executed in time what the statement must show: its reply is thrown away with the connection.
-    TooLate,
-    /// A KILL QUERY has hit what went ahead of the statement: its reply is thrown away with the connection.
-    Interrupted(ErrPacket),
+    /// It went behind something that failed: its reply is thrown away.
+    Void(Voided),
     /// The server has as many prepared statements as it may have, and made no other; nothing of that has reached the client.
     TooManyStatements(ErrPacket),
     /// The server was lost.
@@ -90,6 +85,7 @@ impl Session {
         job: &Job,
     ) -> Result<Exchanged, CloseReason> {
         if link.has_anything_ahead() {
+            debug_assert!(own.is_none(), "what the proxy writes itself goes by itself");
             return Box::pin(self.exchange_behind(link, buffer, taken, job)).await;
         }
         self.begin(&link);
@@ -141,31 +137,11 @@ impl Session {
                 return Err(summons.into());
             }
         };
-        let has_reached = matches!(answered, Ok(Ok(WaitAnswer::Reached)));
-        if let Some(wait) = link.waits_ahead.take() {
-            self.note_waited(has_reached.then_some((link.server.id, &wait.position)));
+        match self.void(link, answered.ok()) {
+            Ok(link) => self.receive(link, buffer, taken, job, Sent::default()).await,
+            Err(Voided::Lost) => Ok(Exchanged::Lost { reached: false, boundary: Some(SequenceId(1)) }),
+            Err(voided) => Ok(Exchanged::Void(voided)),
         }
-        if has_reached {
-            return self.receive(link, buffer, taken, job, Sent::default()).await;
-        }
-        let server = Arc::clone(&link.server);
-        tracing::debug!(server = %server.name, ?answered, "what went ahead of a read failed");
-        drop(link);
-        self.publish_links();
-        self.handle.end();
-        let exchanged = match answered {
-            Ok(Ok(_)) => Exchanged::TooLate,
-            Ok(Err(QueryError::Refused(err))) if err.code == ErrorCode::QUERY_INTERRUPTED.code => {
-                Exchanged::Interrupted(err)
-            }
-            Ok(Err(QueryError::Refused(_))) => Exchanged::NotUpToDate,
-            Ok(Err(QueryError::Leg(_))) | Err(_) => {
-                self.worker.shared.topology.report(server.id, ServerError::Lost);
-                return Ok(Exchanged::Lost { reached: false, boundary: Some(SequenceId(1)) });
-            }
-        };
-        self.worker.metrics.destroyed.increment(Destroyed::NotRestored);
-        Ok(exchanged)
     }
 
     /// A statement is about to run on `link`, which [`Self::take_link`] gave: KILL reaches it from now on.
@@ -197,8 +173,7 @@ impl Session {
         let ended = match &result {
             Ok(Exchanged::Done(outcome)) if outcome.err.is_none() => Ended::Ok,
             Ok(Exchanged::Done(_) | Exchanged::Misplaced(_) | Exchanged::TooManyStatements(_)) => Ended::Err,
-            Ok(Exchanged::Lost { .. } | Exchanged::NotUpToDate | Exchanged::TooLate | Exchanged::Interrupted(_))
-            | Err(_) => Ended::Broken,
+            Ok(Exchanged::Lost { .. } | Exchanged::Void(_)) | Err(_) => Ended::Broken,
         };
         let insert_id = match &result {
             Ok(Exchanged::Done(outcome)) if outcome.err.is_none() => Some(outcome.insert_id),
@@ -213,12 +188,7 @@ impl Session {
                 self.put_back(link);
                 Ok(exchanged)
             }
-            Ok(
-                lost @ (Exchanged::Lost { .. }
-                | Exchanged::NotUpToDate
-                | Exchanged::TooLate
-                | Exchanged::Interrupted(_)),
-            ) => {
+            Ok(lost @ (Exchanged::Lost { .. } | Exchanged::Void(_))) => {
                 let server = link.server.id;
                 drop(link);
                 self.publish_links();

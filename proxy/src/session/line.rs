@@ -35,6 +35,7 @@ impl Session {
         if let Some((granted, permit)) = self.sharing.granted.take()
             && granted == server
         {
+            self.sharing.insert_id.lose_at(server);
             return Some(Place::New(permit));
         }
         self.sharing.insert_id.lose_at(server);
@@ -91,6 +92,7 @@ impl Session {
         match place {
             Place::New(permit) => self.sharing.granted = Some((server, permit)),
             Place::Used(link) => {
+                self.sharing.insert_id.lose_at(server);
                 self.links.push(link);
                 self.publish_links();
             }
@@ -106,8 +108,8 @@ impl Session {
     ) -> Result<Box<Connection>, NoLink> {
         let mut hold = Hold::default();
         loop {
-            let server = match self.target_of(job, &mut hold, buffer).await {
-                Ok(server) => server.map_err(NoLink::Told)?,
+            let server = match self.target_of(job, false, &mut hold, buffer).await {
+                Ok(target) => target.map_err(NoLink::Told)?.server,
                 Err(reason) => return Err(NoLink::Ends(reason)),
             };
             match self.take_link_for(server, &job.statement).await {

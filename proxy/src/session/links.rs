@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
-use rolecall_router::consistency::{Admission, Consistency, Requirement};
+use rolecall_router::consistency::{Admission, Consistency, Requirement, Wait};
 use rolecall_router::decide::{Action, DecisionInput, Mode, ReadsOnPrimary, decide};
 use rolecall_router::sql::Access;
 use rolecall_router::topology::{Primary, ServerId};
@@ -30,7 +30,7 @@ pub(super) enum LinkError {
     Refused(ErrPacket),
     /// The connection that held the session's transaction or state is gone.
     TieLost,
-    /// The session cannot leave another connection, as it turned out: decide again. Nothing was executed.
+    /// The session cannot leave another connection, or has lost one, as it turned out: decide again. Nothing was executed.
     Stays,
     /// The server cannot be reached. Nothing was executed.
     Unreachable(String),
@@ -68,6 +68,20 @@ enum Route {
     Ask(ServerId),
 }
 
+/// Where a statement goes.
+#[derive(Debug)]
+pub(super) struct Destination {
+    pub server: ServerId,
+    /// Goes in front of it, in one write.
+    pub wait: Option<Box<Wait>>,
+}
+
+impl Destination {
+    pub const fn at(server: ServerId) -> Self {
+        Self { server, wait: None }
+    }
+}
+
 /// How long a statement has been waiting for a server.
 #[derive(Debug, Default)]
 pub(super) struct Hold {
@@ -81,13 +95,15 @@ pub(super) struct Hold {
 }
 
 impl Session {
-    /// The server for a job: where its statement's cursor or data is, else the decision's.
+    /// The server for a job: where its statement's cursor or data is, else the decision's. `goes_behind`: something may go in
+    /// front of its statement.
     pub(super) async fn target_of(
         &mut self,
         job: &Job,
+        goes_behind: bool,
         hold: &mut Hold,
         buffer: &mut Buffer,
-    ) -> Result<Result<ServerId, ErrPacket>, CloseReason> {
+    ) -> Result<Result<Destination, ErrPacket>, CloseReason> {
         match job.at {
             // What holds the session's transaction or state comes first: the statement is prepared again there.
             Some(server)
@@ -95,9 +111,9 @@ impl Session {
                     && self.links.iter().any(|link| link.server.id == server)
                     && self.may_read_at(server, job) =>
             {
-                Ok(Ok(server))
+                Ok(Ok(Destination::at(server)))
             }
-            _ => self.target(job, hold, buffer).await,
+            _ => self.target(job, goes_behind, hold, buffer).await,
         }
     }
 
@@ -113,20 +129,21 @@ impl Session {
     }
 
     /// The server for a job by decision; waits for one within the hold timeout.
-    pub(super) async fn target(
+    async fn target(
         &mut self,
         job: &Job,
+        goes_behind: bool,
         hold: &mut Hold,
         buffer: &mut Buffer,
-    ) -> Result<Result<ServerId, ErrPacket>, CloseReason> {
+    ) -> Result<Result<Destination, ErrPacket>, CloseReason> {
         let level = self.level_of(job);
         match self.decided(job, level) {
             Ok(Route::To(server)) => {
                 hold.held = None;
-                Ok(Ok(server))
+                Ok(Ok(Destination::at(server)))
             }
             // Boxed: the usual statement does not pay for the wait.
-            other => Box::pin(self.awaited(job, level, other, hold, buffer)).await,
+            other => Box::pin(self.awaited(job, level, goes_behind, other, hold, buffer)).await,
         }
     }
 
@@ -176,16 +193,17 @@ impl Session {
         &mut self,
         job: &Job,
         level: Consistency,
+        goes_behind: bool,
         mut route: Result<Route, Absence>,
         hold: &mut Hold,
         buffer: &mut Buffer,
-    ) -> Result<Result<ServerId, ErrPacket>, CloseReason> {
+    ) -> Result<Result<Destination, ErrPacket>, CloseReason> {
         let mut has_asked = false;
         loop {
             route = match route {
                 Ok(Route::To(server)) => {
                     hold.held = None;
-                    return Ok(Ok(server));
+                    return Ok(Ok(Destination::at(server)));
                 }
                 Ok(Route::Behind(primary)) => {
                     if self.catch_up_at_primary(primary, level, hold, buffer).await? {
@@ -200,9 +218,12 @@ impl Session {
                 }
                 Ok(Route::After(server)) => {
                     let is_worth_it = !self.replicas_are_late();
-                    if is_worth_it && self.can_wait_ahead(server, level) {
+                    if is_worth_it
+                        && goes_behind
+                        && let Some(wait) = self.wait_ahead(server, level)
+                    {
                         hold.held = None;
-                        return Ok(Ok(server));
+                        return Ok(Ok(Destination { server, wait: Some(wait) }));
                     }
                     if is_worth_it && self.catch_up(server, level, hold, buffer).await? {
                         Ok(Route::To(server))
@@ -349,6 +370,11 @@ impl Session {
             if !is_shared {
                 self.worker.shared.topology.report(target, ServerError::Lost);
                 self.reads.lost(target);
+                if !tied && !self.is_primary(target) {
+                    // It may have started anew with less: where the statement may go is another question now.
+                    self.state.lost(target);
+                    return Err(LinkError::Stays);
+                }
             }
         }
         if tied {

@@ -26,6 +26,7 @@ mod stream;
 mod unsaved;
 mod up_to_date;
 mod user_variables;
+mod waits;
 
 use std::future::poll_fn;
 use std::rc::Rc;

@@ -15,12 +15,12 @@ use rolecall_router::sql::{
 };
 use rolecall_router::topology::{Primary, Role, ServerId};
 
-use super::consistency::WaitAhead;
 use super::dispatch::Job;
 use super::forward::Exchanged;
 use super::line::no_connection;
-use super::links::{Hold, LinkError, unreachable};
+use super::links::{Destination, Hold, LinkError, unreachable};
 use super::relay::Outcome;
+use super::waits::Voided;
 use super::{CloseReason, Session};
 use crate::backend::Connection;
 use crate::buffer::Buffer;
@@ -153,7 +153,6 @@ impl Session {
         let started = monotonic::nanoseconds();
         let mut hold = Hold::default();
         let mut forced = None;
-        let mut wait = None;
         let mut losses = 0;
         let mut has_made_room = false;
         let mut goes_ahead = job.command == Command::Query && is_repeatable(&job.statement);
@@ -161,17 +160,12 @@ impl Session {
             self.state.hand_over_trackers();
         }
         loop {
-            let target = match forced {
-                Some(server) => server,
-                None => {
-                    self.reads.wait_ahead = WaitAhead::of(goes_ahead);
-                    let target = self.target_of(&job, &mut hold, buffer).await;
-                    wait = std::mem::take(&mut self.reads.wait_ahead).wait();
-                    match target? {
-                        Ok(server) => server,
-                        Err(err) => return self.send_error(&err).await.map(|()| None),
-                    }
-                }
+            let Destination { server: target, wait } = match forced {
+                Some(server) => Destination::at(server),
+                None => match self.target_of(&job, goes_ahead, &mut hold, buffer).await? {
+                    Ok(target) => target,
+                    Err(err) => return self.send_error(&err).await.map(|()| None),
+                },
             };
             let tied = self.state.tied_to().is_some() || self.state.unread_at() == Some(target);
             let unknown = self.may_have_changed_data(&job);
@@ -189,19 +183,18 @@ impl Session {
                     continue;
                 }
                 Ready::At(server) => {
-                    wait = None;
                     forced = Some(server);
                     continue;
                 }
                 Ready::Told => return Ok(None),
             };
             forced = None;
-            if wait.is_some() && (own.is_some() || !link.can_go_ahead(&[])) {
+            if wait.is_some() && !link.can_go_ahead(&[]) {
                 self.put_back(link);
                 goes_ahead = false;
                 continue;
             }
-            link.waits_ahead = wait.take();
+            link.waits_ahead = wait;
             match self.exchange(link, buffer, taken, own, &job).await? {
                 Exchanged::Done(outcome) => {
                     let accepted = outcome.err.is_none().then_some(target);
@@ -218,10 +211,10 @@ impl Session {
                     None => return self.send_error(&err).await.map(|()| None),
                 },
                 // Once more, told what and by whom it is refused.
-                Exchanged::NotUpToDate => goes_ahead = false,
+                Exchanged::Void(Voided::NotUpToDate) => goes_ahead = false,
                 // Noted: until a replica tells more, reads are the primary's.
-                Exchanged::TooLate => {}
-                Exchanged::Interrupted(err) => return self.send_error(&err).await.map(|()| None),
+                Exchanged::Void(Voided::TooLate | Voided::Lost) => {}
+                Exchanged::Void(Voided::Interrupted(err)) => return self.send_error(&err).await.map(|()| None),
                 Exchanged::TooManyStatements(err) => {
                     // It was refused: it may be sent again, once.
                     if std::mem::replace(&mut has_made_room, true) || !Box::pin(self.make_room_at(target)).await {
@@ -237,6 +230,9 @@ impl Session {
                         return Ok(None);
                     }
                 }
+            }
+            if self.handle.is_killed() {
+                return Err(CloseReason::Killed);
             }
         }
     }

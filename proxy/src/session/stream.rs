@@ -101,7 +101,7 @@ impl Session {
                 self.send_error_behind(passage.last(), &err).await
             }
             // Nothing goes ahead of a statement that is passed on as it arrives.
-            Exchanged::NotUpToDate | Exchanged::TooLate | Exchanged::Interrupted(_) => Err(CloseReason::ServerLost),
+            Exchanged::Void(_) => Err(CloseReason::ServerLost),
             Exchanged::Lost { boundary, .. } => {
                 self.note_lost(target);
                 self.report_loss(boundary, tied, unknown).await

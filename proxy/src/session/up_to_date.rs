@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
 use rolecall_router::refusal::unknown_variable;
-use rolecall_router::session::{Prefix, diff, other_name, set_insert_id, tracker_setup};
+use rolecall_router::session::{Prefix, Role, View, diff, each_role, other_name, set_insert_id, tracker_setup};
 use rolecall_router::topology::ServerId;
 
 use super::Session;
@@ -105,11 +105,20 @@ impl Session {
         }
         if let Err(QueryError::Refused(err)) = &updated
             && is_about_role(err)
-            && self.is_primary(link.server.id)
-            && self.state.lose_role()
         {
-            tracing::warn!(server = %link.server.name, error = %err, "a session's role was revoked or dropped: it goes on without");
-            updated = self.update(&mut link).await;
+            if self.is_primary(link.server.id) {
+                tracing::warn!(server = %link.server.name, error = %err, "a session goes on without a role that is gone");
+                updated = match self.keep_roles(&mut link).await {
+                    Ok(()) => self.update(&mut link).await,
+                    Err(error) => Err(error),
+                };
+            } else {
+                // It may only be late. The primary is asked again, whose connection of this session's has it already.
+                self.links.iter_mut().for_each(|link| {
+                    link.view.role = Role::Unread;
+                    link.view.revision = View::NOBODYS;
+                });
+            }
         }
         let (server, thread_id) = (Arc::clone(&link.server), link.thread_id);
         let outcome = match updated {
@@ -135,6 +144,21 @@ impl Session {
             self.handle.add_link(Link { server: server.id, thread_id });
         }
         outcome
+    }
+
+    /// Those of the session's roles that `link`, a connection to the primary, still takes.
+    async fn keep_roles(&mut self, link: &mut Connection) -> Result<(), QueryError> {
+        let Role::Set(roles) = self.state.role().clone() else { return Ok(()) };
+        let mut kept = Vec::new();
+        for role in each_role(&roles) {
+            match link.apply(&Prefix::SetRole(role.to_vec())).await {
+                Ok(_) => kept.push(role),
+                Err(QueryError::Refused(err)) if is_about_role(&err) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.state.keep_roles(if kept.is_empty() { b"NONE".to_vec() } else { kept.join(&b',') }.as_slice());
+        Ok(())
     }
 
     /// Whether what this connection must be told may go in the statement's own write: where it is refused the connection is

@@ -10,7 +10,7 @@ use arc_swap::Guard;
 use rolecall_router::catalogue::Catalogue;
 use rolecall_router::consistency::Board;
 use rolecall_router::sql::{ClientCharset, Lexing, SqlMode, Statement, Verdicts};
-use rolecall_router::topology::Topology;
+use rolecall_router::topology::{ServerId, Topology};
 use tokio::sync::watch;
 
 use crate::backend::{Identity, StatementTexts};
@@ -35,6 +35,8 @@ pub struct Worker {
     verdicts: RefCell<Verdicts>,
     board: Snapshot<Board>,
     rotation: Cell<u32>,
+    /// Where a session of this worker has waited last in vain. Servers are few: a list.
+    late: RefCell<Vec<ServerId>>,
     /// Server connections that its sessions share.
     pub pool: Pool,
     /// The texts of its sessions' prepared statements.
@@ -56,6 +58,7 @@ impl Worker {
             shared,
             metrics,
             rotation: Cell::new(0),
+            late: RefCell::default(),
             pool: Pool::default(),
             statement_texts: RefCell::default(),
             kills: watch::Sender::default(),
@@ -95,6 +98,21 @@ impl Worker {
         let rotation = self.rotation.get();
         self.rotation.set(rotation.wrapping_add(1));
         rotation
+    }
+
+    /// Whether the last wait at this server was in vain.
+    #[must_use]
+    pub fn is_late(&self, server: ServerId) -> bool {
+        self.late.borrow().contains(&server)
+    }
+
+    /// How the last wait at this server has ended.
+    pub fn note_late(&self, server: ServerId, is_late: bool) {
+        let mut late = self.late.borrow_mut();
+        late.retain(|known| *known != server);
+        if is_late {
+            late.push(server);
+        }
     }
 
     /// Keeps [`Self::kills_over`] waiting as long as it lives.

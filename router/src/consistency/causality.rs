@@ -53,8 +53,9 @@ enum Debt {
     /// `floor` names everything.
     #[default]
     Nothing,
-    /// And what was visible at this replica at `since`. It has executed all of `floor` if `level`.
-    Replica { server: ServerId, since: u64, level: bool },
+    /// And what was visible at this replica at `since`, and at `first`, when the first of the reads ended that nothing has named
+    /// yet. It has executed all of `floor` if `level`.
+    Replica { server: ServerId, first: u64, since: u64, level: bool },
     /// And what was visible at the primary (or anywhere: the primary knows it all) at `since`. Not `askable`: it was
     /// asked and had no position to tell.
     Primary { since: u64, askable: bool },
@@ -115,11 +116,12 @@ impl Causality {
         match self.debt {
             // Nothing => Replica
             Debt::Nothing => {
-                self.debt = Debt::Replica { server, since: now, level: admitted || self.floor.is_start() };
+                let level = admitted || self.floor.is_start();
+                self.debt = Debt::Replica { server, first: now, since: now, level };
             }
             // Replica => Replica: it shows more than before, never less.
-            Debt::Replica { server: home, since, level } if home == server => {
-                self.debt = Debt::Replica { server, since: since.max(now), level: admitted || level };
+            Debt::Replica { server: home, first, since, level } if home == server => {
+                self.debt = Debt::Replica { server, first, since: since.max(now), level: admitted || level };
             }
             // (Replica | Primary) => Primary: nobody admitted this read. The primary knows all that replicas have.
             Debt::Replica { .. } | Debt::Primary { .. } => self.owe_primary(now),
@@ -194,12 +196,11 @@ impl Causality {
         }
     }
 
-    /// What a probe tells of a restart since the session's read there: [`Self::replica_restarted`] where it may have been.
-    /// A restart within the time between two probes, before which no connection of the session's broke, is seen by the
-    /// second of them.
+    /// What a probe tells of a restart since the session began to read there: [`Self::replica_restarted`] where it may have been.
+    /// A restart between two probes, by which no connection of the session's broke, is seen by the second of them.
     pub fn notice_restart(&mut self, progress: &Progress, now: u64) {
-        if matches!(self.debt, Debt::Replica { server, since, .. }
-            if server == progress.server && since <= progress.unbroken_since)
+        if matches!(self.debt, Debt::Replica { server, first, .. }
+            if server == progress.server && first <= progress.unbroken_since)
         {
             self.owe_primary(now);
         }
@@ -231,7 +232,7 @@ impl Causality {
             Consistency::Session | Consistency::Global => match self.debt {
                 Debt::Nothing if self.floor.is_start() => Requirement::Anything,
                 Debt::Nothing => Requirement::AtLeast(&self.floor),
-                Debt::Replica { server, since, level } => {
+                Debt::Replica { server, since, level, .. } => {
                     Requirement::Stay { server, at_least: if level { &Position::Start } else { &self.floor }, since }
                 }
                 Debt::Primary { askable: true, .. } => Requirement::AskPrimaryFirst,

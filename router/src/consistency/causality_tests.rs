@@ -185,6 +185,12 @@ fn a_probe_on_a_younger_connection_tells_of_a_restart() {
     assert!(matches!(causality.needs(LEVEL), Requirement::Stay { .. }));
     causality.notice_restart(&progress(HERE, "1-6", 20).unbroken_since(10), 21);
     assert_eq!(causality.needs(LEVEL), Requirement::AskPrimaryFirst);
+    // It was reading when the probe came back: what it had read before is not forgotten.
+    let mut causality = Causality::default();
+    causality.read_on_replica(HERE, 10);
+    causality.read_on_replica(HERE, 30);
+    causality.notice_restart(&progress(HERE, "1-6", 40).unbroken_since(20), 41);
+    assert_eq!(causality.needs(LEVEL), Requirement::AskPrimaryFirst);
 }
 
 #[test]

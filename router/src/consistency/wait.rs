@@ -40,6 +40,8 @@ impl Position {
     ///   sees the primary's own writes (measured on 11.8: -1 for what had just been committed there).
     ///   <https://mariadb.com/docs/server/reference/sql-functions/secondary-functions/miscellaneous-functions/master_gtid_wait>
     ///
+    /// Whatever sql_select_limit and character_set_results are, the answer is one row of ASCII.
+    ///
     /// Both run in a transaction too, where a snapshot that is older than the wait does not move. It is a SELECT of its
     /// own: it changes what ROW_COUNT() and FOUND_ROWS() answer on its connection.
     #[must_use]
@@ -48,9 +50,11 @@ impl Position {
         let seconds = format!("{}.{:03}", timeout / 1000, timeout % 1000);
         match self {
             Self::Mysql(set) if !set.is_empty() => {
-                Some(format!("SELECT WAIT_FOR_EXECUTED_GTID_SET('{}',{seconds})", Compact(set)))
+                Some(format!("SELECT CAST(WAIT_FOR_EXECUTED_GTID_SET('{}',{seconds}) AS BINARY) LIMIT 1", Compact(set)))
             }
-            Self::Mariadb(list) if !list.is_empty() => Some(format!("SELECT MASTER_GTID_WAIT('{list}',{seconds})")),
+            Self::Mariadb(list) if !list.is_empty() => {
+                Some(format!("SELECT CAST(MASTER_GTID_WAIT('{list}',{seconds}) AS BINARY) LIMIT 1"))
+            }
             _ => None,
         }
     }

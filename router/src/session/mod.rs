@@ -27,7 +27,7 @@ pub use left::{
 #[cfg(debug_assertions)]
 pub use left_out::{is_left_out, leave_out};
 pub use pins::{Pin, Pins};
-pub use role::{ROLE_QUESTION, Role};
+pub use role::{ROLE_QUESTION, Role, each_role};
 pub use state::{GLOBAL_CHARACTER_SETS_QUESTION, Observed, ResetNames, SessionState};
 pub use told::{ConditionsBehind, Told, conditions_behind};
 pub use tracking::{ClientTracking, flags_question, is_replayed, tracker_setup};

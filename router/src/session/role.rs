@@ -32,6 +32,17 @@ impl Role {
     }
 }
 
+/// The roles of a list such as [`Role::from_answer`] makes, each by itself.
+#[must_use]
+pub fn each_role(list: &[u8]) -> Vec<&[u8]> {
+    let mut is_quoted = false;
+    let ends = |byte: &u8| {
+        is_quoted ^= *byte == b'`';
+        *byte == b',' && !is_quoted
+    };
+    list.split(ends).collect()
+}
+
 fn is_plain(name: &[u8]) -> bool {
     name.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
@@ -112,6 +123,13 @@ mod tests {
         assert_eq!(said(Flavour::Mariadb, None).as_deref(), Some("NONE"));
         assert_eq!(said(Flavour::Mariadb, Some("none")).as_deref(), Some("`none`"));
         assert_eq!(said(Flavour::Mariadb, Some("r`2")).as_deref(), Some("`r``2`"));
+    }
+
+    #[test]
+    fn c10_lists_of_roles_are_taken_apart() {
+        let roles = ["`r1`@`%`", "`r,``2`@`a,b`", "`r3`@`%`"];
+        assert_eq!(each_role(roles.join(",").as_bytes()), roles.map(str::as_bytes));
+        assert_eq!(each_role(b"NONE"), [b"NONE"]);
     }
 
     /// A server that lies has nothing executed elsewhere.

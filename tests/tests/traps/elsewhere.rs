@@ -169,6 +169,36 @@ on_every_server! {
         drop(held);
     }
 
+    /// The same of one whose own connection broke: its next read asks the primary first, though the probes know of nothing yet.
+    fn f3_a_replica_whose_connection_broke_is_not_believed(stage) {
+        let (breaks, is_broken) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (asked, done) = (Arc::clone(&breaks), Arc::clone(&is_broken));
+        let way = MiddleBox::start(stage.set.replicas[0].address(), move |moment| {
+            let is_it = moment.user == "trap_f3_broke" && moment.from == From::Server && moment.text().contains("breaks") && moment.payload.first() == Some(&0xFE);
+            if is_it && asked.load(Ordering::SeqCst) {
+                done.store(true, Ordering::SeqCst);
+                return Verdict::Last(moment.packet(&moment.payload));
+            }
+            Verdict::Pass
+        });
+        let configuration = "backend: {tls: {mode: \"off\"}, public_key: {ask: true}}\nrouting: {catch_up_timeout: 200ms}\nprobe: {interval: 30s}\n".to_owned();
+        let backends = vec![stage.set.primary.address(), way.address()];
+        let proxy = Proxy::start([], &ProxyOptions { configuration, backends, ..ProxyOptions::default() });
+        let options = stage.account("trap_f3_broke", &[]);
+        let [mut reader, mut writer] = [0, 1].map(|_| proxy.login(&options));
+        let held = HeldBack::new(stage);
+        assert_eq!(reader.run("select count(*) from t").value(), "3");
+        writer.run("insert into t values (9, 1)");
+        assert_eq!(reader.run("select count(*) from t").value(), "3", "as it was where it reads");
+        breaks.store(true, Ordering::SeqCst);
+        // Its last packet closes the connection.
+        reader.run("select /* breaks */ count(*) from t");
+        crate::limits::wait_until("it breaks", || is_broken.load(Ordering::SeqCst));
+        breaks.store(false, Ordering::SeqCst);
+        assert_eq!(reader.run("select count(*) from t").value(), "4");
+        drop(held);
+    }
+
     /// What a connection must be told goes in one write with a statement that only reads (sessions.md 3): the server's answer
     /// to it is kept back here until the statement has come.
     fn c4_state_and_the_read_behind_it_go_in_one_write(stage) {

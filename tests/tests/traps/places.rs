@@ -98,6 +98,34 @@ on_every_server! {
         root.run("drop database trap_c10_closed");
     }
 
+    /// Of several, those that are left stay.
+    fn c10_of_several_roles_one_may_go(stage) {
+        if stage.flavour().is_mariadb() {
+            return; // It has one at a time.
+        }
+        let narrow = Narrow::new(stage);
+        let options = stage.account("trap_c10_two", &[]);
+        let mut root = stage.set.primary.root();
+        for role in ["trap_c10_stays", "trap_c10_goes"] {
+            for sql in ["create role ROLE", "grant ROLE to trap_c10_two@'%'", "create database ROLE", "create table ROLE.s (a int)", "grant select on ROLE.* to ROLE"] {
+                root.run(&sql.replace("ROLE", role));
+            }
+        }
+        let [mut client, mut rival] = [0, 1].map(|_| narrow.proxy.login(&options));
+        client.run("set role trap_c10_goes, trap_c10_stays");
+        let read = |role: &str| format!("/* rolecall: primary */ select count(*) from {role}.s");
+        assert_eq!(client.run(&read("trap_c10_goes")).value(), "0");
+        rival.run("set @a = 1");
+        root.run("drop role trap_c10_goes");
+        assert_eq!(client.run(&read("trap_c10_stays")).value(), "0");
+        rival.run("set @a = 1");
+        assert_eq!(client.query(read("trap_c10_goes")).code(), 1142);
+        assert_eq!(client.run("select current_role()").value(), "`trap_c10_stays`@`%`");
+        for sql in ["drop database trap_c10_goes", "drop database trap_c10_stays", "drop role trap_c10_stays"] {
+            root.run(sql);
+        }
+    }
+
     /// Which bytes say it depends on character sets: it stays where it is.
     fn c10_a_role_beyond_ascii_outlives_a_reset(stage) {
         let narrow = Narrow::new(stage);

@@ -4,16 +4,17 @@ use std::time::{Duration, Instant};
 
 use rolecall_tests::middle_box::{From, MiddleBox, Verdict};
 use rolecall_tests::raw::Kind;
-use rolecall_tests::{Proxy, ProxyOptions, Stage, StatementCounts, on_every_server};
+use rolecall_tests::{Proxy, ProxyOptions, Server, Stage, StatementCounts, on_every_server};
 
 use crate::causality::HeldBack;
 use crate::limits::wait_until;
 
 /// A replica behind a box, and a proxy in front of both servers.
-fn behind_a_box(stage: &Stage) -> (MiddleBox, Proxy) {
+fn behind_a_box(stage: &Stage, catch_up: &str) -> (MiddleBox, Proxy) {
     let way = MiddleBox::start(stage.set.replicas[0].address(), |_| Verdict::Pass);
-    let configuration =
-        "backend: {tls: {mode: \"off\"}, public_key: {ask: true}}\nrouting: {catch_up_timeout: 30s}\n".to_owned();
+    let configuration = format!(
+        "backend: {{tls: {{mode: \"off\"}}, public_key: {{ask: true}}}}\nrouting: {{catch_up_timeout: {catch_up}}}\n"
+    );
     let backends = vec![stage.set.primary.address(), way.address()];
     let proxy = Proxy::start([], &ProxyOptions { configuration, backends, ..ProxyOptions::default() });
     (way, proxy)
@@ -26,7 +27,7 @@ fn has_come(way: &MiddleBox, user: &str, part: &str) -> bool {
 
 on_every_server! {
     fn f1_a_wait_and_the_read_behind_it_go_in_one_write(stage) {
-        let (way, proxy) = behind_a_box(stage);
+        let (way, proxy) = behind_a_box(stage, "30s");
         let options = stage.account("trap_f1_write", &[]);
         let mut client = proxy.login(&options);
         let held = HeldBack::new(stage);
@@ -35,52 +36,104 @@ on_every_server! {
         // Both are there while the replica has nothing to say.
         wait_until("the wait is sent", || has_come(&way, "trap_f1_write", "GTID"));
         wait_until("the read is sent", || has_come(&way, "trap_f1_write", "where id = 9"));
-        let before = StatementCounts::read(&stage.set.replicas[0], &options.user).of("sql/select");
+        let at_replica = || StatementCounts::read(&stage.set.replicas[0], &options.user).of("sql/select");
+        let before = at_replica();
         drop(held);
         assert_eq!(client.read_reply(Kind::Result).value(), "1");
-        assert!(StatementCounts::read(&stage.set.replicas[0], &options.user).of("sql/select") > before, "at the replica");
+        assert!(at_replica() >= before + 2, "the wait and the read");
         assert_eq!(client.run("select a from t where id = 9").value(), "1");
         proxy.expect_no_panic();
     }
 
     /// It goes to the primary, once its time is over, and its late answer to nobody.
     fn f1_a_read_that_waited_in_vain_is_the_primarys(stage) {
-        let narrow = crate::rival::Narrow::new(stage);
+        let (_, proxy) = behind_a_box(stage, "100ms");
         let options = stage.account("trap_f1_vain", &[]);
-        let [mut client, mut other] = [0, 1].map(|_| narrow.proxy.login(&options));
+        let [mut client, mut other] = [0, 1].map(|_| proxy.login(&options));
         for round in 0..3 {
             let held = HeldBack::new(stage);
             client.run(&format!("insert into t values ({}, 1)", 20 + round));
             for _ in 0..2 {
-                assert_eq!(client.run(&format!("select /* {round} */ count(*) from t where id >= 20")).value(), (round + 1).to_string());
+                let count = client.run(&format!("select /* {round} */ count(*) from t where id >= 20")).value();
+                assert_eq!(count, (round + 1).to_string());
             }
             drop(held);
             stage.set.wait_until_replicated();
             assert_eq!(other.run("select count(*) from t where id < 20").value(), "3");
+            // A wait that goes by itself is reached: the next one may go ahead again.
+            client.run("update t set a = a + 1 where id = 1");
+            wait_until("a replica serves reads again", || {
+                client.run("update t set a = a + 1 where id = 1");
+                let before = metric(&proxy, "rolecall_catch_ups_total{outcome=\"reached\"}");
+                client.run("select count(*) from t");
+                metric(&proxy, "rolecall_catch_ups_total{outcome=\"reached\"}") > before
+            });
         }
-        narrow.proxy.expect_no_panic();
-    }
-
-    /// C17: it ends the statement, though its wait alone runs as yet.
-    fn c17_a_kill_reaches_a_read_that_waits_for_its_replica(stage) {
-        let (way, proxy) = behind_a_box(stage);
-        let options = stage.account("trap_c17_wait", &[]);
-        let [mut client, mut killer] = [0, 1].map(|_| proxy.login(&options));
-        let id = client.run("select connection_id()").value();
-        let held = HeldBack::new(stage);
-        client.run("insert into t values (9, 1)");
-        client.send_query("select count(*) from t where id = 9");
-        wait_until("the wait is sent", || has_come(&way, "trap_c17_wait", "GTID"));
-        let is_there = |server: &rolecall_tests::Server| {
-            server.run("select count(*) from information_schema.processlist where user = 'trap_c17_wait' and info like '%GTID%'").value() != "0"
-        };
-        wait_until("it waits", || is_there(&stage.set.replicas[0]));
-        let killed = Instant::now();
-        killer.run(&format!("kill query {id}"));
-        assert_eq!(client.read_reply(Kind::Result).code(), 1317);
-        assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
-        drop(held);
-        assert_eq!(client.run("select count(*) from t where id = 9").value(), "1");
+        assert_eq!(metric(&proxy, "rolecall_pool_destroyed_total{reason=\"behind-a-wait\"}"), 3);
         proxy.expect_no_panic();
     }
+
+    /// C17: they end the statement and the session, though its wait alone runs as yet, and nothing runs on.
+    fn c17_kills_reach_a_read_that_waits_for_its_replica(stage) {
+        let (way, proxy) = behind_a_box(stage, "30s");
+        let options = stage.account("trap_c17_wait", &[]);
+        let mut killer = proxy.login(&options);
+        for kill in ["kill query", "kill"] {
+            let mut client = proxy.login(&options);
+            let id = client.run("select connection_id()").value();
+            let held = HeldBack::new(stage);
+            client.run("replace into t values (9, 1)");
+            client.send_query(format!("select /* {kill} */ sleep(60), count(*) from t where id = 9"));
+            wait_until("both are sent", || has_come(&way, "trap_c17_wait", &format!("/* {kill} */")));
+            let runs = |server: &Server| {
+                let sql = "select count(*) from information_schema.processlist where user = 'trap_c17_wait' and info is not null";
+                server.run(sql).value() != "0"
+            };
+            wait_until("it waits", || runs(&stage.set.replicas[0]));
+            let killed = Instant::now();
+            killer.run(&format!("{kill} {id}"));
+            let reply = client.read_reply(Kind::Result);
+            assert!(reply.code() == 1317 || (kill == "kill" && reply.closed), "{kill}: {reply:?}");
+            wait_until("nothing runs", || !runs(&stage.set.replicas[0]) && !runs(&stage.set.primary));
+            assert!(killed.elapsed() < Duration::from_secs(20), "{:?}", killed.elapsed());
+            drop(held);
+            if kill == "kill query" {
+                assert_eq!(client.run("select count(*) from t where id = 9").value(), "1");
+            }
+        }
+        proxy.expect_no_panic();
+    }
+
+    /// What a compressed leg sends cannot be taken apart: its waits go by themselves.
+    fn f1_a_compressed_leg_waits_first(stage) {
+        let configuration = "backend: {compression: zlib}\nrouting: {catch_up_timeout: 30s}\n".to_owned();
+        let options = ProxyOptions { configuration, ..ProxyOptions::default() };
+        let proxy = Proxy::start(stage.set.servers().take(2), &options);
+        let mut client = proxy.login(&stage.account("trap_f1_zlib", &[]));
+        for number in 40..50 {
+            client.run(&format!("insert into t values ({number}, 1)"));
+            assert_eq!(client.run(&format!("select count(*) from t where id = {number}")).value(), "1");
+        }
+        proxy.expect_no_panic();
+    }
+
+    /// Whatever the session's results look like, the proxy can read whether the wait was reached.
+    fn f1_waits_are_read_in_every_mind(stage) {
+        let (_, proxy) = behind_a_box(stage, "30s");
+        let mut client = proxy.login(&stage.account("trap_f1_minds", &[]));
+        client.run("set sql_select_limit = 0, character_set_results = utf16");
+        for number in 40..43 {
+            client.run(&format!("insert into t values ({number}, 1)"));
+            client.run("select a from t");
+        }
+        assert_eq!(metric(&proxy, "rolecall_catch_ups_total{outcome=\"too-late\"}"), 0);
+        assert!(metric(&proxy, "rolecall_catch_ups_total{outcome=\"reached\"}") > 0);
+        proxy.expect_no_panic();
+    }
+}
+
+fn metric(proxy: &Proxy, name: &str) -> u64 {
+    let (_, page) = proxy.admin("/metrics");
+    let line = page.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name}:\n{page}"));
+    line.trim().parse().expect("a number")
 }

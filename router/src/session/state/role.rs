@@ -35,16 +35,11 @@ impl SessionState {
         view.role = role;
     }
 
-    /// The primary says that the session's roles are no longer its account's: it goes on without them, as at a server, where they
-    /// give nothing any more. False: it has none.
-    pub fn lose_role(&mut self) -> bool {
-        let none = Role::Set(b"NONE".as_slice().into());
-        let has_any = matches!(&self.role, Role::Set(_)) && self.role != none;
-        if has_any {
-            self.role = none;
-            self.revision += 1;
-        }
-        has_any
+    /// The primary says that not all of the session's roles are its account's any more: it goes on with these (what stands behind
+    /// SET ROLE), as at a server, where the others give nothing any more.
+    pub fn keep_roles(&mut self, kept: &[u8]) {
+        self.role = Role::Set(kept.into());
+        self.revision += 1;
     }
 
     /// Nobody can tell them any more: the next connection has the login's.

@@ -1,0 +1,123 @@
+//! A read that waits for its replica takes the wait with it, in one write: no round trip more.
+//!
+//! A wait in vain costs the connection, since the read behind it has run all the same. So no session of the worker goes behind
+//! one at that server until a wait there, which then goes by itself, has been reached.
+
+use std::time::Duration;
+
+use rolecall_protocol::error_code::ErrorCode;
+use rolecall_protocol::response::ErrPacket;
+use rolecall_router::consistency::{Consistency, Position, Requirement, Wait, WaitAnswer};
+use rolecall_router::topology::ServerId;
+
+use super::Session;
+use crate::backend::{Connection, QueryError};
+use crate::metrics::{CatchUp, Destroyed};
+use crate::topology::ServerError;
+
+/// How much later than asked a server may answer.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Why a statement's reply is thrown away with its connection, unread: it went behind something that failed.
+#[derive(Debug)]
+pub(super) enum Voided {
+    /// The server refused what the session has set: the statement has run in a state that is not the session's.
+    NotUpToDate,
+    /// The server has not executed in time what the statement must show.
+    TooLate,
+    /// A KILL QUERY has hit what went ahead.
+    Interrupted(ErrPacket),
+    /// The server was lost.
+    Lost,
+}
+
+impl Session {
+    /// The wait for what a read needs at replica `server`, to go in front of it; None: it must go by itself.
+    pub(super) fn wait_ahead(&self, server: ServerId, level: Consistency) -> Option<Box<Wait>> {
+        if self.worker.is_late(server) || self.state.depends_on(server) {
+            return None;
+        }
+        let (Requirement::AtLeast(position) | Requirement::Stay { at_least: position, .. }) =
+            self.reads.causality.needs(level)
+        else {
+            return None;
+        };
+        let limit = self.worker.with_settings(|settings| settings.catch_up_timeout);
+        let statement = position.wait_statement(limit)?;
+        Some(Box::new(Wait { statement, position: position.clone() }))
+    }
+
+    /// What a replica has said to a wait: it has `reached` this, or waited in vain.
+    pub(super) fn note_waited(&mut self, server: ServerId, reached: Option<&Position>) {
+        self.worker.note_late(server, reached.is_none());
+        match reached {
+            Some(position) => {
+                self.worker.metrics.catch_ups.increment(CatchUp::Reached);
+                // Others look for the replica that is ahead.
+                self.worker.shared.topology.positions().note_reached(server, position);
+            }
+            None => {
+                self.worker.metrics.catch_ups.increment(CatchUp::TooLate);
+                self.keep_from_replicas();
+            }
+        }
+    }
+
+    /// Reads that would have to wait are the primary's until a replica tells more.
+    fn keep_from_replicas(&mut self) {
+        self.reads.late_since = Some(self.newest_word());
+    }
+
+    /// What the answer to a wait may take; the server itself ends it before, unless it stands still.
+    pub(super) fn wait_limit(&self) -> Duration {
+        self.worker.with_settings(|settings| settings.catch_up_timeout) + GRACE
+    }
+
+    /// Gives up a connection on which a statement has run behind something that failed, or None: it has not failed.
+    pub(super) fn void(
+        &mut self,
+        mut link: Box<Connection>,
+        answered: Option<Result<Option<WaitAnswer>, QueryError>>,
+    ) -> Result<Box<Connection>, Voided> {
+        let server = link.server.id;
+        let wait = link.waits_ahead.take();
+        match (&answered, &wait) {
+            (Some(Ok(Some(answer))), Some(wait)) => {
+                let reached = (*answer == WaitAnswer::Reached).then_some(&wait.position);
+                self.note_waited(server, reached);
+            }
+            // The next try must not stand behind the same silence.
+            (None | Some(Err(QueryError::Leg(_))), Some(_)) => self.keep_from_replicas(),
+            _ => {}
+        }
+        let voided = match answered {
+            Some(Ok(None | Some(WaitAnswer::Reached))) => return Ok(link),
+            Some(Ok(Some(_))) => Voided::TooLate,
+            Some(Err(QueryError::Refused(err))) if err.code == ErrorCode::QUERY_INTERRUPTED.code => {
+                Voided::Interrupted(err)
+            }
+            Some(Err(QueryError::Refused(_))) => Voided::NotUpToDate,
+            Some(Err(QueryError::Leg(_))) | None => Voided::Lost,
+        };
+        tracing::debug!(server = %link.server.name, ?voided, "what went ahead of a read failed");
+        self.sharing.insert_id.lose_at(server);
+        match &voided {
+            Voided::Lost => {
+                drop(link);
+                self.worker.shared.topology.report(server, ServerError::Lost);
+            }
+            Voided::NotUpToDate => {
+                drop(link);
+                self.worker.metrics.destroyed.increment(Destroyed::NotRestored);
+            }
+            // The read behind it may run for long, for nobody.
+            Voided::TooLate | Voided::Interrupted(_) => {
+                self.worker.metrics.destroyed.increment(Destroyed::BehindAWait);
+                self.abandon(link);
+            }
+        }
+        self.publish_links();
+        self.handle.end();
+        Err(voided)
+    }
+}
