@@ -34,12 +34,22 @@ pub use rolecall_protocol::response::text::{Column, Row};
 /// The answer to one of the proxy's own statements.
 #[derive(Debug, Default)]
 pub struct TextResult {
-    /// Columns; none where the session has the server leave them out.
-    pub columns: Vec<Column>,
+    /// Payloads of the columns' definitions; none where the session has the server leave them out.
+    definitions: Vec<Vec<u8>>,
     /// Rows.
     pub rows: Vec<Row>,
     /// The final OK.
     pub ok: OkPacket,
+}
+
+impl TextResult {
+    /// The columns, which few questions are about.
+    ///
+    /// # Errors
+    /// A definition cannot be read.
+    pub fn columns(&self) -> Result<Vec<Column>, ProtocolError> {
+        self.definitions.iter().map(|definition| Column::decode(definition)).collect()
+    }
 }
 
 /// Why one of the proxy's own statements has no answer.
@@ -380,8 +390,7 @@ impl Connection {
         }
         let with_definitions = !metadata_flag || reader.is_empty() || reader.u8("metadata flag")? != 0;
         for _ in 0..if with_definitions { columns } else { 0 } {
-            let definition = exchange.read(ANSWER_PACKET_LIMIT).await?;
-            result.columns.push(Column::decode(&definition)?);
+            result.definitions.push(exchange.read(ANSWER_PACKET_LIMIT).await?);
         }
         loop {
             let packet = exchange.read(ANSWER_PACKET_LIMIT).await?;

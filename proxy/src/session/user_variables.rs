@@ -108,8 +108,9 @@ impl Session {
         }
         let question = self.state.user_variables_question();
         let answer = asked(&self.worker.shared.clock, &self.handle, link.query(&question)).await?;
+        let columns = answer.columns().map_err(|_| Unsaved::Lost)?;
         let row = answer.rows.first();
-        let is_known = row.is_some_and(|row| self.state.note_values(&mut link.view, &answer.columns, row));
+        let is_known = row.is_some_and(|row| self.state.note_values(&mut link.view, &columns, row));
         if is_known { Ok(()) } else { Err(Unsaved::Never) }
     }
 

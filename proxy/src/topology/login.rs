@@ -107,7 +107,10 @@ impl ProbeClient for LoginClient {
 
     async fn query(connection: &mut Connection, sql: &str) -> Result<Answer, ProbeError> {
         match connection.query(sql.as_bytes()).await {
-            Ok(result) => Ok(Answer::Rows(Rows { columns: names(result.columns), rows: result.rows })),
+            Ok(result) => {
+                let columns = result.columns().map_err(|error| ProbeError::Broken(error.to_string()))?;
+                Ok(Answer::Rows(Rows { columns: names(columns), rows: result.rows }))
+            }
             Err(QueryError::Refused(err)) => {
                 Ok(Answer::Refused { code: err.code, message: String::from_utf8_lossy(&err.message).into_owned() })
             }

@@ -49,11 +49,12 @@ impl Position {
         let timeout = timeout.clamp(SHORTEST, LONGEST).as_millis();
         let seconds = format!("{}.{:03}", timeout / 1000, timeout % 1000);
         match self {
-            Self::Mysql(set) if !set.is_empty() => {
-                Some(format!("SELECT CAST(WAIT_FOR_EXECUTED_GTID_SET('{}',{seconds}) AS BINARY) LIMIT 1", Compact(set)))
-            }
+            Self::Mysql(set) if !set.is_empty() => Some(format!(
+                "SELECT CAST(WAIT_FOR_EXECUTED_GTID_SET('{}',{seconds}) AS BINARY) w LIMIT 1",
+                Compact(set)
+            )),
             Self::Mariadb(list) if !list.is_empty() => {
-                Some(format!("SELECT CAST(MASTER_GTID_WAIT('{list}',{seconds}) AS BINARY) LIMIT 1"))
+                Some(format!("SELECT CAST(MASTER_GTID_WAIT('{list}',{seconds}) AS BINARY) w LIMIT 1"))
             }
             _ => None,
         }
