@@ -28,7 +28,7 @@ impl Session {
             None => {
                 // SHOW WARNINGS leaves the count as it is.
                 let conditions = self.conditions_of(link, told).await?;
-                self.sharing.count_is_there = !self.sharing.has_anothers_count;
+                self.sharing.count_is_there = !self.sharing.counts_elsewhere(self.state.last());
                 Box::new(Answers { row_count: told.row_count, found_rows: told.found_rows, conditions })
             }
         };
@@ -99,7 +99,8 @@ impl Session {
     pub(super) fn asks_too_late(&mut self, sql: &[u8], statement: &Statement) -> bool {
         // Where the session's own connection is gone, or never was, nothing of another session's must answer.
         self.sharing.wants_fresh = statement.asks_previous();
-        if !self.sharing.wants_fresh || (self.sharing.answers.is_none() && !self.sharing.has_anothers_count) {
+        let counts_elsewhere = self.sharing.counts_elsewhere(self.state.last());
+        if !self.sharing.wants_fresh || (self.sharing.answers.is_none() && !counts_elsewhere) {
             return false;
         }
         let lexing = self.state.lexing();

@@ -223,6 +223,8 @@ impl Session {
         let limit = self.wait_limit();
         match asked_within(limit, &self.worker.shared.clock, &self.handle, link.query(sql.as_bytes())).await {
             Ok(mut result) => {
+                // FOUND_ROWS() is the question's here.
+                self.sharing.has_anothers_count |= self.sharing.by_user();
                 self.put_back(link);
                 Ok(if result.rows.is_empty() { Answer::Nothing } else { Answer::Row(result.rows.swap_remove(0)) })
             }

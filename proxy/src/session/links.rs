@@ -243,6 +243,10 @@ impl Session {
                         self.instead_of_late(level)
                     }
                 }
+                // An error at a replica has left in doubt what it did: its connection tells.
+                Err(Absence { worth: Worth::Nothing, .. }) if Box::pin(self.settle_doubt()).await => {
+                    self.decided(job, level)
+                }
                 Err(Absence { reason, generation, worth }) => {
                     let has_changed = match worth {
                         Worth::AChange => self.wait(hold, generation, None, buffer).await?,

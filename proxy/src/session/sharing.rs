@@ -42,6 +42,8 @@ pub(super) struct Sharing {
     pub count_is_there: bool,
     /// FOUND_ROWS() on the connection in use may be another session's, or the proxy's: no SELECT has run there yet.
     pub has_anothers_count: bool,
+    /// Where the statement ran that FOUND_ROWS() is about: those that leave it may have run elsewhere since.
+    count_at: Option<ServerId>,
     /// The statement asks about the one before it.
     pub wants_fresh: bool,
     /// The statement only reads: what its connection must be told first goes in its own write.
@@ -68,6 +70,7 @@ impl Sharing {
             answers: by_user.then(Box::default),
             count_is_there: false,
             has_anothers_count: false,
+            count_at: None,
             wants_fresh: false,
             goes_ahead: false,
             granted: None,
@@ -123,8 +126,16 @@ impl Sharing {
         // One that failed leaves the number.
         let counts = statement.verb == Verb::Select || (flavour == Flavour::Mysql && statement.counts_matched);
         self.has_anothers_count &= !counts || insert_id.is_none();
+        if insert_id.is_some() && !leaves_count(statement.verb) {
+            self.count_at = Some(link.server.id);
+        }
         self.count_is_there = self.answers.is_some() && !self.has_anothers_count;
         self.insert_id.note(statement, link, insert_id);
+    }
+
+    /// Whether the connection on which the last statement ran tells nothing of the session's FOUND_ROWS().
+    pub fn counts_elsewhere(&self, last: Option<ServerId>) -> bool {
+        self.has_anothers_count || (self.by_user && self.count_at.is_some() && self.count_at != last)
     }
 
     /// Whether connections that others have used will do.
@@ -366,6 +377,21 @@ impl Session {
         let _ = self.send(&bytes).await;
         CloseReason::Idle
     }
+}
+
+/// Whether a statement leaves FOUND_ROWS() as it was, or nearly so: what it makes of it is told.
+const fn leaves_count(verb: Verb) -> bool {
+    matches!(
+        verb,
+        Verb::Begin
+            | Verb::Commit
+            | Verb::Rollback
+            | Verb::Savepoint
+            | Verb::Use
+            | Verb::Set
+            | Verb::Do
+            | Verb::Administration
+    )
 }
 
 /// What is still to be answered without the connection that ran a command, on which `answers` are not. None: it tells all.

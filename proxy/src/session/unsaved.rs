@@ -10,6 +10,7 @@ use super::Session;
 use crate::backend::{Connection, QueryError};
 use crate::clock::Clock;
 use crate::registry::SessionHandle;
+use crate::topology::ServerError;
 
 /// Why something is still known to the connection alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +71,24 @@ impl Session {
             self.state.has_no_hidden_variables();
         }
         Ok(())
+    }
+
+    /// The same where nothing else ties the session, and the statement at hand must not run there. False: the doubt stays.
+    pub(super) async fn settle_doubt(&mut self) -> bool {
+        let Some(server) = self.state.uncertain_at() else { return false };
+        let Some(at) = self.links.iter().position(|link| link.server.id == server) else { return false };
+        let mut link = self.links.swap_remove(at);
+        let doubt = self.end_doubt(&mut link).await;
+        if doubt == Err(Unsaved::Lost) {
+            drop(link);
+            self.publish_links();
+            self.note_lost(server);
+            self.worker.shared.topology.report(server, ServerError::Lost);
+        } else {
+            self.put_back(link);
+        }
+        self.handle.set_pins(self.state.pins());
+        self.state.uncertain_at().is_none()
     }
 
     /// What an error has left in doubt: the next OK tells the status and what was set.

@@ -126,6 +126,8 @@ impl Answers {
             put_condition(&mut sql, &nothing, charset);
             sql.extend_from_slice(b" FROM DUAL WHERE FALSE");
         }
+        // sql_select_limit holds for a SELECT without a LIMIT, but not for SHOW WARNINGS.
+        sql.extend_from_slice(b" LIMIT 65536");
         Some(sql)
     }
 

@@ -9,6 +9,19 @@ use crate::pool::Pool;
 const REFUSED: u16 = 1235;
 
 on_every_server! {
+    /// sql_select_limit holds for the SELECT in its place, not for SHOW WARNINGS.
+    fn q16_warnings_are_shown_whatever_limits_selects(stage) {
+        let pool = Pool::new(stage, "pool_diaglim", "max_connections: 1");
+        let [mut first, mut second] = [0, 1].map(|_| pool.login());
+        for (limit, read, count) in [(1, "select 'x' + id from t order by id limit 3", 3), (0, "select 'x' + id from t order by id limit 1", 1)] {
+            first.run(&format!("set sql_select_limit = {limit}"));
+            first.run(read);
+            second.run("select 1 from t limit 1");
+            assert_eq!(first.run("show warnings").rows().len(), count);
+        }
+        assert_eq!(pool.connections().len(), 1);
+    }
+
     /// C15: LAST_INSERT_ID() goes with its session.
     fn c15_the_insert_id_is_ones_own(stage) {
         let pool = Pool::new(stage, "pool_id", "max_connections: 1");

@@ -238,6 +238,27 @@ on_every_server! {
         assert!(session.is_free());
     }
 
+    /// It ran at the replica, where what it did is asked before the session writes elsewhere.
+    fn a_set_that_failed_at_a_replica_keeps_no_write_back(stage) {
+        let mut session = Counted::new(stage, "split_mars");
+        for (number, set) in ["set time_zone = 'Mars'", "set sql_mode = 'nonsense'", "set names nosuch"].iter().enumerate() {
+            for write in [format!("insert into t values ({}, 1)", 60 + number), "begin".to_owned(), "rollback".to_owned()] {
+                session.client.run("select * from t");
+                assert_ne!(session.client.query(set).code(), 0, "{set}");
+                session.client.run(&write);
+            }
+            assert!(session.is_free(), "{set}");
+        }
+        session.client.run("delete from t where id >= 60");
+    }
+
+    /// Of a session without roles as well.
+    fn asking_for_the_role_ties_nothing(stage) {
+        let mut session = Counted::new(stage, "split_role");
+        session.client.run("select current_role()");
+        assert!(session.is_free());
+    }
+
     /// A syntax error says that nothing ran.
     fn a_mistyped_word_leaves_the_session_free(stage) {
         let mut session = Counted::new(stage, "split_mistyped");

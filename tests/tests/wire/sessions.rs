@@ -1,6 +1,7 @@
 //! Session state: Q3, Q4, Q13, Q17, Q21, Q28, Q29, Q32 to Q34, and C of the traps as far as one session goes.
 
 use rolecall_protocol::Capabilities;
+use rolecall_tests::raw::{Packet, Part};
 use rolecall_tests::{Trial, on_every_server};
 
 scripts! {
@@ -133,6 +134,31 @@ on_every_server! {
             assert!(!ok.status.contains(rolecall_protocol::StatusFlags::SESSION_STATE_CHANGED));
             run.run("set sql_mode = 'ANSI_QUOTES'");
             run.run("insert into t values (1), (2)");
+        });
+    }
+
+    /// The read is a replica's, what follows the primary's, or the proxy's own questions come between.
+    fn q16_found_rows_where_the_session_moves(stage) {
+        let setup = ["create table t (id int primary key, a int)", "insert into t values (1, 1), (2, 2), (3, 3), (4, 4), (5, 5)"];
+        // A number in FOUND_ROWS()'s place has another length, and no warning that it is deprecated (MySQL).
+        let hide = |packet: &mut Packet| match packet.part {
+            Part::Column => packet.payload.clear(),
+            Part::Ok if packet.payload.first() == Some(&0xFE) => packet.payload.truncate(5),
+            _ => {}
+        };
+        Trial::new(stage, "q16_moves").setup(&setup).mask(hide).run(|run| {
+            for leave in [
+                "begin", "commit", "do 1", "set @x = 1", "use q16_moves", "start transaction read only", "/* rolecall: global */ start transaction read only",
+                "/* rolecall: global */ start transaction with consistent snapshot, read only", "begin", "savepoint a",
+            ] {
+                run.run("update t set a = a + 1 where id = 1");
+                run.run("select * from t order by id limit 3");
+                run.run(leave);
+                run.run("select found_rows()");
+                run.run("select * from t order by id limit 2");
+                run.run("select found_rows()");
+                run.run("rollback");
+            }
         });
     }
 

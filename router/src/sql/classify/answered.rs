@@ -351,12 +351,13 @@ mod tests {
                    CAST(_latin1 x'69742773' AS CHAR(512)) AS `Message`";
         let two = "SELECT CAST(_latin1 x'4572726F72' AS CHAR(7)) AS `Level`,CAST(1146 AS UNSIGNED) AS `Code`,\
                    CAST(_latin1 x'676F6E65' AS CHAR(512)) AS `Message`";
-        assert_eq!(text("show warnings"), Some(format!("{one} UNION ALL {two}")));
-        assert_eq!(text("SHOW WARNINGS LIMIT 1;"), Some(one.to_owned()));
-        assert_eq!(text("show warnings limit 1, 5"), Some(two.to_owned()));
-        assert_eq!(text("show warnings limit 5 offset 1"), Some(two.to_owned()));
-        assert_eq!(text("show errors"), Some(two.to_owned()));
-        assert!(text("show errors limit 0").is_some_and(|sql| sql.ends_with(" FROM DUAL WHERE FALSE")));
+        let all = |sql: &str| Some(format!("{sql} LIMIT 65536"));
+        assert_eq!(text("show warnings"), all(&format!("{one} UNION ALL {two}")));
+        assert_eq!(text("SHOW WARNINGS LIMIT 1;"), all(one));
+        assert_eq!(text("show warnings limit 1, 5"), all(two));
+        assert_eq!(text("show warnings limit 5 offset 1"), all(two));
+        assert_eq!(text("show errors"), all(two));
+        assert!(text("show errors limit 0").is_some_and(|sql| sql.ends_with(" FROM DUAL WHERE FALSE LIMIT 65536")));
     }
 
     #[test]
