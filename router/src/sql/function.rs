@@ -117,6 +117,7 @@ pub(super) fn find(name: &[u8], spelling: Spelling, lexing: &Lexing) -> Option<(
         (Form::Table, Flavour::Mysql) => Form::Tight,
         // A word of the grammar, and a native function besides.
         (Form::Keyword, Flavour::Mariadb) if name.eq_ignore_ascii_case(b"ROW_COUNT") => Form::Native,
+        (Form::Native, Flavour::Mariadb) if name.eq_ignore_ascii_case(b"CURRENT_ROLE") => Form::Keyword,
         (form, _) => form,
     };
     let is_call = match form {

@@ -130,8 +130,8 @@ pub fn look_at_oneself(actor: &mut Actor, steps: &[String], own: &str) -> Vec<(S
         add("execute s1");
         add("execute s2 using @b");
     }
-    if did("xa ") {
-        add(&format!("xa end '{own}'"));
+    if let Some(name) = steps.iter().find_map(|step| step.strip_prefix("xa start ")) {
+        add(&format!("xa end {name}"));
     }
     if did("timestamp") {
         add("select abs(timestampdiff(second, now(), sysdate())) < 20");
