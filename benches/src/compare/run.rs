@@ -28,13 +28,15 @@ pub struct Options {
     pub pinned: bool,
 }
 
-const STANDARD: [(Workload, usize, bool); 9] = [
+const STANDARD: [(Workload, usize, bool); 11] = [
     (Workload::PointSelect, 1, true),
     (Workload::PointSelect, 1, false),
     (Workload::PointSelect, 8, true),
+    (Workload::PointSelect, 8, false),
     (Workload::PointSelectPrepared, 1, true),
     (Workload::PointSelectPrepared, 1, false),
     (Workload::PointSelectPrepared, 8, true),
+    (Workload::PointSelectPrepared, 8, false),
     (Workload::Rows100k, 1, true),
     (Workload::Rows100k, 1, false),
     (Workload::Connect, 1, true),
