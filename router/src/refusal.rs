@@ -1,4 +1,4 @@
-//! Errors by which a server says that it does not take writes, or is going away.
+//! Errors by which a server says that it does not take writes, is going away, or lacks what a session has.
 //!
 //! Source: MySQL Error Message Reference; failover.md 1.
 
@@ -39,6 +39,18 @@ pub fn in_read_only_transaction(err: &ErrPacket, status: StatusFlags, flavour: F
 pub fn unknown_variable(err: &ErrPacket) -> Option<&[u8]> {
     let quoted = err.message.splitn(3, |byte| *byte == b'\'').nth(1);
     quoted.filter(|name| err.code == 1193 && !name.is_empty())
+}
+
+/// Whether `err` says that the session's schema is gone, or closed to it (ER_DBACCESS_DENIED_ERROR, ER_BAD_DB_ERROR).
+#[must_use]
+pub const fn is_about_schema(err: &ErrPacket) -> bool {
+    matches!(err.code, 1044 | 1049)
+}
+
+/// Whether `err` says that a role is not the account's (any more): ER_ROLE_NOT_GRANTED (MySQL), ER_INVALID_ROLE (MariaDB).
+#[must_use]
+pub const fn is_about_role(err: &ErrPacket) -> bool {
+    matches!(err.code, 3530 | 1959)
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {

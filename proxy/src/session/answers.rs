@@ -28,19 +28,19 @@ impl Session {
             None => {
                 // SHOW WARNINGS leaves the count as it is.
                 let conditions = self.conditions_of(link, told).await?;
-                self.sharing.count_is_there = !self.sharing.counts_elsewhere(self.state.last());
                 Box::new(Answers { row_count: told.row_count, found_rows: told.found_rows, conditions })
             }
         };
         // Behind a result whose rows do not tell, or an error.
-        if self.sharing.count_is_there && answers.found_rows.is_none() && told.row_count == Some(-1) {
+        let is_there = !self.sharing.counts_elsewhere(self.state.last());
+        if is_there && answers.found_rows.is_none() && told.row_count == Some(-1) {
             match asked(&self.worker.shared.clock, &self.handle, link.found_rows()).await {
                 Ok(count) => answers.found_rows = Some(count),
                 Err(Unsaved::Refused(_)) => {}
                 Err(unsaved) => return Err(unsaved),
             }
         }
-        self.sharing.count_is_there = false;
+        self.sharing.lose_count_at(link.server.id);
         answers.found_rows = answers.found_rows.filter(|_| !rolecall_router::left_out!("found-rows"));
         self.sharing.answers = Some(answers);
         self.note_conditions();
@@ -110,7 +110,7 @@ impl Session {
         };
         if let Some(answers) = &self.sharing.answers {
             let is_here = || self.links.iter().any(|link| Some(link.server.id) == self.state.last());
-            let can_tell = self.sharing.count_is_there && is_here();
+            let can_tell = !counts_elsewhere && is_here();
             return !(can_tell && is_about_count(answers));
         }
         // Only FOUND_ROWS() outlives the statements that another session ran.

@@ -58,22 +58,20 @@ impl Reads {
         {
             self.causality.primary_changed();
         }
-        if let Requirement::Stay { server, .. } = self.causality.needs(level)
-            && let Some(progress) = board.of(server)
-        {
+        let home = match self.causality.needs(level) {
+            Requirement::AskPrimaryFirst => None,
+            Requirement::Stay { server, .. } => Some(server),
+            _ => return,
+        };
+        if let Some(progress) = home.and_then(|home| board.of(home)) {
             self.causality.notice_restart(progress, monotonic::nanoseconds());
         }
         // One that is gone has told what it had before.
         let Some(primary) = self.primary else { return };
-        let asked = match self.causality.needs(level) {
-            Requirement::AskPrimaryFirst => [Some(primary), None],
+        let asked = match home {
+            Some(home) if topology.server(home).is_some_and(|server| server.role == Role::Replica) => return,
             // Its home is gone: what it told before it went, or the primary, frees the session.
-            Requirement::Stay { server, .. }
-                if topology.server(server).is_none_or(|server| server.role != Role::Replica) =>
-            {
-                [Some(server), Some(primary)]
-            }
-            _ => return,
+            home => [home, Some(primary)],
         };
         for server in asked.into_iter().flatten() {
             let role = if server == primary { Role::Primary } else { Role::Replica };
@@ -125,12 +123,7 @@ impl Session {
         hold: &mut Hold,
         buffer: &mut Buffer,
     ) -> Result<bool, CloseReason> {
-        let (Requirement::AtLeast(position) | Requirement::Stay { at_least: position, .. }) =
-            self.reads.causality.needs(level)
-        else {
-            return Ok(true);
-        };
-        let position = position.clone();
+        let Some(position) = self.reads.causality.needs(level).position().cloned() else { return Ok(true) };
         let Some(reached) = self.wait_for(server, &position, hold, buffer).await? else { return Ok(false) };
         self.note_waited(server, reached.then_some(&position));
         Ok(reached)
@@ -224,7 +217,7 @@ impl Session {
         match asked_within(limit, &self.worker.shared.clock, &self.handle, link.query(sql.as_bytes())).await {
             Ok(mut result) => {
                 // FOUND_ROWS() is the question's here.
-                self.sharing.has_anothers_count |= self.sharing.by_user();
+                self.sharing.lose_count_at(server);
                 self.put_back(link);
                 Ok(if result.rows.is_empty() { Answer::Nothing } else { Answer::Row(result.rows.swap_remove(0)) })
             }

@@ -139,8 +139,7 @@ impl Session {
         };
         match self.void(link, answered.ok()) {
             Ok(link) => self.receive(link, buffer, taken, job, Sent::default()).await,
-            Err(Voided::Lost) => Ok(Exchanged::Lost { reached: false, boundary: Some(SequenceId(1)) }),
-            Err(voided) => Ok(Exchanged::Void(voided)),
+            Err(exchanged) => Ok(exchanged),
         }
     }
 

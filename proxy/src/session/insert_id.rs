@@ -105,7 +105,7 @@ impl Session {
                 self.worker.shared.topology.report(server, ServerError::Lost);
             } else {
                 self.put_back(link);
-                self.sharing.has_anothers_count |= self.sharing.is_on;
+                self.sharing.lose_count_at(server);
             }
         }
         self.sharing.insert_id.lose_at(server);

@@ -213,7 +213,7 @@ impl Session {
                 // Once more, told what and by whom it is refused.
                 Exchanged::Void(Voided::NotUpToDate) => goes_ahead = false,
                 // Noted: until a replica tells more, reads are the primary's.
-                Exchanged::Void(Voided::TooLate | Voided::Lost) => {}
+                Exchanged::Void(Voided::TooLate) => {}
                 Exchanged::Void(Voided::Interrupted(err)) => return self.send_error(&err).await.map(|()| None),
                 Exchanged::TooManyStatements(err) => {
                     // It was refused: it may be sent again, once.

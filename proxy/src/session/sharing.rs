@@ -38,12 +38,8 @@ pub(super) struct Sharing {
     pub insert_id: InsertId,
     /// The connection on which the last statement ran has been handed over: what it said of that statement.
     pub answers: Option<Box<Answers>>,
-    /// FOUND_ROWS() is what the connection says on which the last statement ran, though `answers` hold the rest.
-    pub count_is_there: bool,
-    /// FOUND_ROWS() on the connection in use may be another session's, or the proxy's: no SELECT has run there yet.
-    pub has_anothers_count: bool,
-    /// Where the statement ran that FOUND_ROWS() is about: those that leave it may have run elsewhere since.
-    count_at: Option<ServerId>,
+    /// What knows FOUND_ROWS().
+    count: Count,
     /// The statement asks about the one before it.
     pub wants_fresh: bool,
     /// The statement only reads: what its connection must be told first goes in its own write.
@@ -52,6 +48,18 @@ pub(super) struct Sharing {
     pub granted: Option<(ServerId, Permit)>,
     /// wait_timeout in nanoseconds, and the session's revision for which that is so.
     idle_limit: (u64, u64),
+}
+
+/// What knows the session's FOUND_ROWS().
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Count {
+    /// No statement has counted: a fresh connection is as good as another.
+    #[default]
+    Nobody,
+    /// The connection to this server, where the last one ran that did.
+    At(ServerId),
+    /// No connection; what was told of it may.
+    Lost,
 }
 
 impl Sharing {
@@ -68,9 +76,7 @@ impl Sharing {
             insert_id: InsertId::default(),
             // Nothing has run yet, whatever the connection has served.
             answers: by_user.then(Box::default),
-            count_is_there: false,
-            has_anothers_count: false,
-            count_at: None,
+            count: Count::default(),
             wants_fresh: false,
             goes_ahead: false,
             granted: None,
@@ -101,7 +107,7 @@ impl Sharing {
     /// No connection tells of the last statement: these are the answers.
     pub fn keep(&mut self, answers: Answers) {
         self.answers = Some(Box::new(answers));
-        self.count_is_there = false;
+        self.count = Count::Lost;
     }
 
     /// A command has run on `link`. `insert_id`: what its OK packets told of; None where it failed.
@@ -125,17 +131,27 @@ impl Sharing {
         }
         // One that failed leaves the number.
         let counts = statement.verb == Verb::Select || (flavour == Flavour::Mysql && statement.counts_matched);
-        self.has_anothers_count &= !counts || insert_id.is_none();
-        if insert_id.is_some() && !leaves_count(statement.verb) {
-            self.count_at = Some(link.server.id);
+        if counts && insert_id.is_some() {
+            self.count = Count::At(link.server.id);
         }
-        self.count_is_there = self.answers.is_some() && !self.has_anothers_count;
         self.insert_id.note(statement, link, insert_id);
     }
 
-    /// Whether the connection on which the last statement ran tells nothing of the session's FOUND_ROWS().
+    /// Whether the connection to `last`, where the last statement ran, tells nothing of the session's FOUND_ROWS(): a statement
+    /// that leaves the number, or may, is not always where the one ran that made it.
     pub fn counts_elsewhere(&self, last: Option<ServerId>) -> bool {
-        self.has_anothers_count || (self.by_user && self.count_at.is_some() && self.count_at != last)
+        match self.count {
+            Count::Nobody => false,
+            Count::At(server) => Some(server) != last,
+            Count::Lost => true,
+        }
+    }
+
+    /// The connection to `server` was another session's, or has served the proxy: it tells another FOUND_ROWS().
+    pub fn lose_count_at(&mut self, server: ServerId) {
+        if self.count == Count::Nobody || self.count == Count::At(server) {
+            self.count = Count::Lost;
+        }
     }
 
     /// Whether connections that others have used will do.
@@ -273,7 +289,7 @@ impl Session {
                 self.handle.set_pins(self.state.pins());
                 self.put_back(link);
                 self.publish_links();
-                self.sharing.has_anothers_count = true;
+                self.sharing.lose_count_at(server);
                 return self.sharing.pool.ask_or_let_open(server);
             }
             Err(Unsaved::Never | Unsaved::Refused(_)) => return self.keep_link(link),
@@ -303,7 +319,7 @@ impl Session {
         let server = link.server.id;
         self.links.push(link);
         self.publish_links();
-        self.sharing.has_anothers_count = true;
+        self.sharing.lose_count_at(server);
         self.stay_at(server);
         self.sharing.pool.ask_or_let_open(server);
     }
@@ -377,21 +393,6 @@ impl Session {
         let _ = self.send(&bytes).await;
         CloseReason::Idle
     }
-}
-
-/// Whether a statement leaves FOUND_ROWS() as it was, or nearly so: what it makes of it is told.
-const fn leaves_count(verb: Verb) -> bool {
-    matches!(
-        verb,
-        Verb::Begin
-            | Verb::Commit
-            | Verb::Rollback
-            | Verb::Savepoint
-            | Verb::Use
-            | Verb::Set
-            | Verb::Do
-            | Verb::Administration
-    )
 }
 
 /// What is still to be answered without the connection that ran a command, on which `answers` are not. None: it tells all.

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use rolecall_protocol::error_code::ErrorCode;
-use rolecall_protocol::response::ErrPacket;
-use rolecall_router::refusal::unknown_variable;
+use rolecall_router::refusal::{is_about_role, is_about_schema, unknown_variable};
 use rolecall_router::session::{Prefix, Role, View, diff, each_role, other_name, set_insert_id, tracker_setup};
 use rolecall_router::topology::ServerId;
 
@@ -136,7 +135,9 @@ impl Session {
             }
         };
         if is_new || outcome.is_err() {
-            self.sharing.has_anothers_count |= self.sharing.is_on;
+            if self.sharing.is_on {
+                self.sharing.lose_count_at(server.id);
+            }
             self.publish_links();
         }
         if is_new && outcome.is_ok() {
@@ -157,7 +158,7 @@ impl Session {
                 Err(error) => return Err(error),
             }
         }
-        self.state.keep_roles(if kept.is_empty() { b"NONE".to_vec() } else { kept.join(&b',') }.as_slice());
+        self.state.keep_roles(&kept);
         Ok(())
     }
 
@@ -224,16 +225,6 @@ impl Session {
         }
         Ok(())
     }
-}
-
-/// ER_DBACCESS_DENIED_ERROR, ER_BAD_DB_ERROR
-fn is_about_schema(err: &ErrPacket) -> bool {
-    matches!(err.code, 1044 | 1049)
-}
-
-/// ER_ROLE_NOT_GRANTED (MySQL), ER_INVALID_ROLE (MariaDB)
-fn is_about_role(err: &ErrPacket) -> bool {
-    matches!(err.code, 3530 | 1959)
 }
 
 async fn apply_all(link: &mut Connection, prefixes: &[Prefix], without_schema: bool) -> Result<(), QueryError> {

@@ -48,7 +48,7 @@ impl Session {
         };
         if saved != Err(Unsaved::Lost) {
             self.put_back(link);
-            self.sharing.has_anothers_count |= self.sharing.is_on;
+            self.sharing.lose_count_at(server);
         }
         match saved {
             Ok(()) => Ok(()),

@@ -5,12 +5,14 @@
 
 use std::time::Duration;
 
+use rolecall_protocol::SequenceId;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
-use rolecall_router::consistency::{Consistency, Position, Requirement, Wait, WaitAnswer};
+use rolecall_router::consistency::{Consistency, Position, Wait, WaitAnswer};
 use rolecall_router::topology::ServerId;
 
 use super::Session;
+use super::forward::Exchanged;
 use crate::backend::{Connection, QueryError};
 use crate::metrics::{CatchUp, Destroyed};
 use crate::topology::ServerError;
@@ -27,8 +29,6 @@ pub(super) enum Voided {
     TooLate,
     /// A KILL QUERY has hit what went ahead.
     Interrupted(ErrPacket),
-    /// The server was lost.
-    Lost,
 }
 
 impl Session {
@@ -37,11 +37,7 @@ impl Session {
         if self.worker.is_late(server) || self.state.depends_on(server) {
             return None;
         }
-        let (Requirement::AtLeast(position) | Requirement::Stay { at_least: position, .. }) =
-            self.reads.causality.needs(level)
-        else {
-            return None;
-        };
+        let position = self.reads.causality.needs(level).position()?;
         let limit = self.worker.with_settings(|settings| settings.catch_up_timeout);
         let statement = position.wait_statement(limit)?;
         Some(Box::new(Wait { statement, position: position.clone() }))
@@ -78,7 +74,7 @@ impl Session {
         &mut self,
         mut link: Box<Connection>,
         answered: Option<Result<Option<WaitAnswer>, QueryError>>,
-    ) -> Result<Box<Connection>, Voided> {
+    ) -> Result<Box<Connection>, Exchanged> {
         let server = link.server.id;
         let wait = link.waits_ahead.take();
         match (&answered, &wait) {
@@ -92,32 +88,33 @@ impl Session {
         }
         let voided = match answered {
             Some(Ok(None | Some(WaitAnswer::Reached))) => return Ok(link),
-            Some(Ok(Some(_))) => Voided::TooLate,
+            Some(Ok(Some(_))) => Some(Voided::TooLate),
             Some(Err(QueryError::Refused(err))) if err.code == ErrorCode::QUERY_INTERRUPTED.code => {
-                Voided::Interrupted(err)
+                Some(Voided::Interrupted(err))
             }
-            Some(Err(QueryError::Refused(_))) => Voided::NotUpToDate,
-            Some(Err(QueryError::Leg(_))) | None => Voided::Lost,
+            Some(Err(QueryError::Refused(_))) => Some(Voided::NotUpToDate),
+            Some(Err(QueryError::Leg(_))) | None => None,
         };
         tracing::debug!(server = %link.server.name, ?voided, "what went ahead of a read failed");
         self.sharing.insert_id.lose_at(server);
         match &voided {
-            Voided::Lost => {
+            None => {
                 drop(link);
                 self.worker.shared.topology.report(server, ServerError::Lost);
             }
-            Voided::NotUpToDate => {
+            Some(Voided::NotUpToDate) => {
                 drop(link);
                 self.worker.metrics.destroyed.increment(Destroyed::NotRestored);
             }
             // The read behind it may run for long, for nobody.
-            Voided::TooLate | Voided::Interrupted(_) => {
+            Some(Voided::TooLate | Voided::Interrupted(_)) => {
                 self.worker.metrics.destroyed.increment(Destroyed::BehindAWait);
                 self.abandon(link);
             }
         }
         self.publish_links();
         self.handle.end();
-        Err(voided)
+        let lost = Exchanged::Lost { reached: false, boundary: Some(SequenceId(1)) };
+        Err(voided.map_or(lost, Exchanged::Void))
     }
 }

@@ -42,6 +42,15 @@ pub enum Admission<'a> {
 }
 
 impl<'a> Requirement<'a> {
+    /// What a replica must have executed, where that is known.
+    #[must_use]
+    pub const fn position(&self) -> Option<&'a Position> {
+        match *self {
+            Self::AtLeast(position) | Self::Stay { at_least: position, .. } => Some(position),
+            Self::Anything | Self::AskPrimaryFirst | Self::PrimaryOnly => None,
+        }
+    }
+
     /// Whether replica `server` may serve the read, as far as its last answer tells.
     #[must_use]
     pub fn at_replica(&self, server: ServerId, progress: Option<&Progress>) -> Admission<'a> {

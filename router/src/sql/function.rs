@@ -49,6 +49,10 @@ enum Form {
     Point,
     /// [`Form::Tight`]; in MariaDB with [`Arguments::Columns`].
     Table,
+    /// [`Form::Native`] in MySQL, [`Form::Keyword`] in MariaDB.
+    Role,
+    /// [`Form::Keyword`] in MySQL; in MariaDB a word of the grammar, and a [`Form::Native`] function besides.
+    Count,
 }
 
 /// What has to stand between the parentheses: with anything else MariaDB calls a stored function of the name.
@@ -115,21 +119,20 @@ pub(super) fn find(name: &[u8], spelling: Spelling, lexing: &Lexing) -> Option<(
         (Form::Window, Flavour::Mariadb) => Form::Tight,
         (Form::Geometry | Form::Point, Flavour::Mysql) => Form::Keyword,
         (Form::Table, Flavour::Mysql) => Form::Tight,
-        // A word of the grammar, and a native function besides.
-        (Form::Keyword, Flavour::Mariadb) if name.eq_ignore_ascii_case(b"ROW_COUNT") => Form::Native,
-        (Form::Native, Flavour::Mariadb) if name.eq_ignore_ascii_case(b"CURRENT_ROLE") => Form::Keyword,
+        (Form::Role, Flavour::Mysql) | (Form::Count, Flavour::Mariadb) => Form::Native,
+        (Form::Role, Flavour::Mariadb) | (Form::Count, Flavour::Mysql) => Form::Keyword,
         (form, _) => form,
     };
     let is_call = match form {
         Form::Native => true,
-        Form::Keyword | Form::Geometry | Form::Point => !spelling.quoted,
+        Form::Keyword | Form::Geometry | Form::Point | Form::Role | Form::Count => !spelling.quoted,
         Form::Tight | Form::Window | Form::Table => !spelling.quoted && spelling.tight,
     };
     let arguments = match form {
         Form::Geometry => Arguments::Some,
         Form::Point => Arguments::Two,
         Form::Table => Arguments::Columns,
-        Form::Native | Form::Keyword | Form::Tight | Form::Window => Arguments::Any,
+        _ => Arguments::Any,
     };
     (versions.contains(&lexing.version.0) && is_call).then_some((group.class, arguments))
 }
@@ -221,7 +224,7 @@ const GROUPS: &[Group] = &[
     group(80017, 110100, Form::Native, Class::Pure, &["JSON_SCHEMA_VALID"]),
     group(80016, 110800, Form::Native, Class::Pure, &["FORMAT_BYTES"]),
     group(80016, 110002, Form::Native, Class::Pure, &["FORMAT_PICO_TIME"]),
-    group(80000, 0, Form::Native, Class::Pure, &["CURRENT_ROLE"]),
+    group(80000, 0, Form::Role, Class::Pure, &["CURRENT_ROLE"]),
     group(80000, NEVER, Form::Native, Class::Pure, &[
         "BIN_TO_UUID", "IS_UUID", "JSON_STORAGE_FREE", "JSON_STORAGE_SIZE", "REGEXP_LIKE", "ROLES_GRAPHML",
         "STATEMENT_DIGEST", "STATEMENT_DIGEST_TEXT", "ST_LATITUDE", "ST_LONGITUDE", "ST_SWAPXY", "ST_TRANSFORM", "UUID_TO_BIN",
@@ -296,7 +299,7 @@ const GROUPS: &[Group] = &[
     ]),
     group(0, 0, Form::Native, Class::ConnectionId, &["CONNECTION_ID"]),
     group(0, 0, Form::Native, Class::Previous, &["FOUND_ROWS"]),
-    group(0, 0, Form::Keyword, Class::Previous, &["ROW_COUNT"]),
+    group(0, 0, Form::Count, Class::Previous, &["ROW_COUNT"]),
     group(0, 0, Form::Native, Class::LastInsertId, &["LAST_INSERT_ID"]),
     group(0, 0, Form::Native, Class::TakesLock, &["GET_LOCK"]),
     group(0, 0, Form::Native, Class::ReleasesLock, &["RELEASE_ALL_LOCKS", "RELEASE_LOCK"]),

@@ -1,7 +1,7 @@
 //! Session state: Q3, Q4, Q13, Q17, Q21, Q28, Q29, Q32 to Q34, and C of the traps as far as one session goes.
 
 use rolecall_protocol::Capabilities;
-use rolecall_tests::raw::{Packet, Part};
+use rolecall_tests::raw::{Client, Packet, Part};
 use rolecall_tests::{Trial, on_every_server};
 
 scripts! {
@@ -160,6 +160,21 @@ on_every_server! {
                 run.run("rollback");
             }
         });
+    }
+
+    /// What a write makes of the number is told by nobody: refused is better than another connection's.
+    fn q16_found_rows_behind_a_write_are_ones_own_or_refused(stage) {
+        let options = stage.account("q16_write", &["create table u (a int)"]);
+        let mut direct = Client::login(stage.set.primary.address(), &options).expect("a login");
+        let mut proxied = stage.proxy().login(&options);
+        for write in ["update t set id = id where id = 1", "insert into u values (1)", "delete from u", "replace into u values (1)", "truncate u", "show tables"] {
+            let [told, through] = [&mut direct, &mut proxied].map(|client| {
+                client.run("select * from t order by id limit 2");
+                client.run(write);
+                client.query("select found_rows()")
+            });
+            assert!(through.code() == 1235 || through.value() == told.value(), "{write}: {} instead of {}", through.value(), told.value());
+        }
     }
 
     /// The info is a length-encoded string for who has negotiated session tracking, else the rest of the packet; what the proxy

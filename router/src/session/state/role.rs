@@ -36,9 +36,9 @@ impl SessionState {
     }
 
     /// The primary says that not all of the session's roles are its account's any more: it goes on with these (what stands behind
-    /// SET ROLE), as at a server, where the others give nothing any more.
-    pub fn keep_roles(&mut self, kept: &[u8]) {
-        self.role = Role::Set(kept.into());
+    /// SET ROLE, each by itself), as at a server, where the others give nothing any more.
+    pub fn keep_roles(&mut self, kept: &[&[u8]]) {
+        self.role = Role::Set(if kept.is_empty() { b"NONE".as_slice().into() } else { kept.join(&b',').into() });
         self.revision += 1;
     }
 
