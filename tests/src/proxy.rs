@@ -235,6 +235,20 @@ impl Proxy {
             .unwrap_or_else(|error| panic!("{} through the proxy: {error}\n{}", options.user, self.log()))
     }
 
+    /// The sum of a metric over its labels, or of those whose labels begin like this (`name{reason="x"}`); 0 where there is none.
+    ///
+    /// # Panics
+    /// Where the admin address does not answer.
+    #[must_use]
+    pub fn metric(&self, name: &str) -> u64 {
+        let (_, page) = self.admin("/metrics");
+        let values = page.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name).filter(|rest| rest.starts_with(['{', ' ']))?;
+            rest.rsplit_once(' ')?.1.parse::<f64>().ok()
+        });
+        values.sum::<f64>() as u64
+    }
+
     /// Sends a signal by its name.
     pub fn signal(&self, signal: &str) {
         self.process.signal(signal);

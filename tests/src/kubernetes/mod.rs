@@ -5,6 +5,7 @@ mod pods;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -58,6 +59,26 @@ impl Kubernetes {
     #[must_use]
     pub fn kubeconfig(&self) -> PathBuf {
         self.plane.kubeconfig()
+    }
+
+    /// What `kubectl` does with these arguments, as the administrator.
+    ///
+    /// # Panics
+    /// Where it is not installed.
+    #[must_use]
+    pub fn kubectl(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(kubernetes_program("kubectl"));
+        command.arg("--kubeconfig").arg(self.kubeconfig()).args(arguments).output().expect("kubectl runs")
+    }
+
+    /// The same where it must do it: what it says.
+    ///
+    /// # Panics
+    /// Where it fails.
+    pub fn kubectl_ok(&self, arguments: &[&str]) -> String {
+        let output = self.kubectl(arguments);
+        assert!(output.status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
     /// Ends the API server; etcd and what it holds stay.

@@ -1,14 +1,11 @@
 //! The manifests in `deploy/`, applied to a real API server and used as they are.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use rolecall_router::topology::inventory::{FUNCTIONS, TRIGGERS, VIEWS};
 use rolecall_tests::raw::{Client, LoginOptions};
-use rolecall_tests::{
-    Flavour, Kubernetes, NAMESPACE, Proxy, ProxyOptions, Server, ServerOptions, binary, kubernetes_program,
-};
+use rolecall_tests::{Flavour, Kubernetes, NAMESPACE, Proxy, ProxyOptions, Server, ServerOptions, binary, wait_until};
 
 use crate::watched::Pods;
 
@@ -16,23 +13,12 @@ fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
 }
 
-fn kubectl(cluster: &Kubernetes, arguments: &[&str]) -> Output {
-    let mut command = Command::new(kubernetes_program("kubectl"));
-    command.arg("--kubeconfig").arg(cluster.kubeconfig()).args(arguments).output().expect("kubectl runs")
-}
-
-fn answer(cluster: &Kubernetes, arguments: &[&str]) -> String {
-    let output = kubectl(cluster, arguments);
-    assert!(output.status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
 /// With the service account's rights, and by the configuration that the manifests bring, but for addresses and files.
 #[test]
 fn a_proxy_works_with_what_the_manifests_give_it() {
     let (cluster, pods) = (Kubernetes::start(), Pods::start(1));
     let folder = deploy().join("proxy");
-    let applied = answer(&cluster, &["apply", "--validate=strict", "-f", folder.to_str().expect("UTF-8")]);
+    let applied = cluster.kubectl_ok(&["apply", "--validate=strict", "-f", folder.to_str().expect("UTF-8")]);
     for kind in [
         "configmap/rolecall",
         "deployment.apps/rolecall",
@@ -50,13 +36,13 @@ fn a_proxy_works_with_what_the_manifests_give_it() {
         ("list", "secrets", false),
         ("create", "pods/exec", false),
     ] {
-        let told = kubectl(&cluster, &["auth", "can-i", verb, what, &account]);
+        let told = cluster.kubectl(&["auth", "can-i", verb, what, &account]);
         assert_eq!(String::from_utf8_lossy(&told.stdout).trim(), if may { "yes" } else { "no" }, "{verb} {what}");
     }
-    let elsewhere = kubectl(&cluster, &["auth", "can-i", "list", "pods", "--namespace=kube-system", &account]);
+    let elsewhere = cluster.kubectl(&["auth", "can-i", "list", "pods", "--namespace=kube-system", &account]);
     assert_eq!(String::from_utf8_lossy(&elsewhere.stdout).trim(), "no");
 
-    let text = answer(&cluster, &["get", "configmap", "rolecall", "-o", "jsonpath={.data.rolecall\\.yaml}"]);
+    let text = cluster.kubectl_ok(&["get", "configmap", "rolecall", "-o", "jsonpath={.data.rolecall\\.yaml}"]);
     let file = cluster.kubeconfig().with_file_name("rolecall.yaml");
     let password = cluster.kubeconfig().with_file_name("password");
     std::fs::write(&password, Server::PASSWORD).expect("writable");
@@ -72,7 +58,7 @@ fn a_proxy_works_with_what_the_manifests_give_it() {
 
     pods.servers[0].run("create user app identified by 'p4ss'");
     cluster.create_pod("mysql-0", &[("app", "mysql"), ("role", "primary")], pods.ip(0));
-    let token = answer(&cluster, &["create", "token", "rolecall"]);
+    let token = cluster.kubectl_ok(&["create", "token", "rolecall"]);
     let admin = std::fs::read_to_string(cluster.kubeconfig()).expect("a kubeconfig");
     let mut config: serde_json::Value = serde_json::from_str(&admin).expect("JSON");
     config["users"][0]["user"] = serde_json::json!({ "token": token });
@@ -81,11 +67,7 @@ fn a_proxy_works_with_what_the_manifests_give_it() {
     let part = text.lines().skip_while(|line| *line != "kubernetes:").take(3).collect::<Vec<_>>().join("\n");
     let configuration = format!("{part}\n  port: {}\n  kubeconfig: {}\n", pods.port, own.display());
     let proxy = Proxy::start([], &ProxyOptions { configuration, ..ProxyOptions::default() });
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while proxy.admin("/readyz").0 != 200 {
-        assert!(Instant::now() < deadline, "it is not ready:\n{}", proxy.log());
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until("it is ready", || proxy.admin("/readyz").0 == 200);
     assert_eq!(proxy.login(&LoginOptions::new("app", "p4ss")).run("select 1").value(), "1");
     proxy.expect_no_panic();
 }
@@ -122,15 +104,8 @@ fn expect_a_monitor_account_that_lacks_nothing(flavour: Flavour) {
         assert!(rows.iter().any(told), "{question}: {rows:?}");
     }
     let proxy = Proxy::start([&server], &ProxyOptions::default());
-    let deadline = Instant::now() + Duration::from_secs(20);
-    let ready = loop {
-        let (status, page) = proxy.admin("/readyz");
-        if status == 200 {
-            break page;
-        }
-        assert!(Instant::now() < deadline, "it is not ready: {page}\n{}", proxy.log());
-        std::thread::sleep(Duration::from_millis(20));
-    };
+    wait_until("it is ready", || proxy.admin("/readyz").0 == 200);
+    let (_, ready) = proxy.admin("/readyz");
     let page: serde_json::Value = serde_json::from_str(&ready).expect("JSON");
     assert_eq!(page["warnings"], serde_json::json!([]), "{ready}");
     proxy.expect_no_panic();

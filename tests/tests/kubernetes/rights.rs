@@ -1,18 +1,9 @@
 //! A proxy that may not watch pods: it says what it lacks, and goes on by itself once it is given.
 
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-
 use rolecall_tests::raw::{Client, LoginOptions};
-use rolecall_tests::{Kubernetes, Proxy, ProxyOptions, kubernetes_program};
+use rolecall_tests::{Kubernetes, Proxy, ProxyOptions, wait_until};
 
 use crate::watched::Pods;
-
-fn kubectl(cluster: &Kubernetes, arguments: &[&str]) {
-    let mut command = Command::new(kubernetes_program("kubectl"));
-    let status = command.arg("--kubeconfig").arg(cluster.kubeconfig()).args(arguments).stdout(Stdio::null()).status();
-    assert!(status.expect("kubectl runs").success(), "kubectl {}", arguments.join(" "));
-}
 
 #[test]
 fn a_missing_right_to_watch_is_named_and_its_grant_is_enough() {
@@ -45,13 +36,9 @@ fn a_missing_right_to_watch_is_named_and_its_grant_is_enough() {
     let refused = Client::login(proxy.address(), &options).map(drop).expect_err("there is no server yet");
     assert_eq!(refused.code, 1105, "{refused}");
 
-    kubectl(&cluster, &["create", "role", "watcher", "--verb=list,watch", "--resource=pods"]);
-    kubectl(&cluster, &["create", "rolebinding", "watcher", "--role=watcher", "--user=system:anonymous"]);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while proxy.admin("/readyz").0 != 200 {
-        assert!(Instant::now() < deadline, "it is not ready:\n{}", proxy.log());
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    cluster.kubectl_ok(&["create", "role", "watcher", "--verb=list,watch", "--resource=pods"]);
+    cluster.kubectl_ok(&["create", "rolebinding", "watcher", "--role=watcher", "--user=system:anonymous"]);
+    wait_until("it is ready", || proxy.admin("/readyz").0 == 200);
     assert_eq!(proxy.login(&options).run("select 1").value(), "1");
     proxy.expect_no_panic();
 }

@@ -6,9 +6,7 @@ use std::time::Instant;
 use rolecall_tests::black_hole::BlackHole;
 use rolecall_tests::middle_box::{MiddleBox, Verdict};
 use rolecall_tests::raw::Client;
-use rolecall_tests::{Proxy, ProxyOptions, free_port, on_every_server, tell};
-
-use crate::front::wait_until;
+use rolecall_tests::{Proxy, ProxyOptions, free_port, on_every_server, tell, wait_until};
 
 const SOON: &str = "tcp: {keepalive: 1s, user_timeout: 2s}\nbackend: {connect_timeout: 2s}\n";
 

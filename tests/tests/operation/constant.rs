@@ -2,9 +2,9 @@
 //! has ever had in RAM is what counts, not what it has afterwards.
 
 use rolecall_tests::raw::{Client, Compression, Kind, LoginOptions, Parameter, Skimmed};
-use rolecall_tests::{Flavour, Proxy, ProxyOptions, Server, ServerOptions, short_or_full, tell};
+use rolecall_tests::{Flavour, Proxy, ProxyOptions, Server, ServerOptions, short_or_full, tell, wait_until};
 
-use crate::front::{account, proxy, server, wait_until};
+use crate::front::{account, proxy, server};
 
 const MIB: u64 = 1 << 20;
 /// What one session may add to the peak: a worker's large buffers, the kernel's pages here and there.

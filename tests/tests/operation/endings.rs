@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use rolecall_tests::middle_box::{From, MiddleBox, Moment, Verdict};
 use rolecall_tests::raw::{Client, Kind, LoginOptions};
-use rolecall_tests::{Proxy, ProxyOptions};
+use rolecall_tests::{Proxy, ProxyOptions, wait_until};
 
-use crate::front::{account, proxy, server, wait_until};
+use crate::front::{account, proxy, server};
 
 /// A result that no socket's buffers hold.
 const LARGE_RESULT: &str = "select repeat('x', 1000000) from information_schema.columns";

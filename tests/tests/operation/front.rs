@@ -1,7 +1,6 @@
 //! One server for all tests, with an account for each, and proxies of their own in front of it.
 
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
 use rolecall_tests::raw::LoginOptions;
 use rolecall_tests::{Flavour, Proxy, ProxyOptions, Server, ServerOptions};
@@ -25,13 +24,4 @@ pub fn account(name: &str) -> LoginOptions {
     server.run(&format!("create table {name}.t (a int primary key)"));
     server.run(&format!("grant all on {name}.* to {name}"));
     LoginOptions::new(name, "pw").database(name)
-}
-
-/// Asks until the answer is yes.
-pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !holds() {
-        assert!(Instant::now() < deadline, "not within 20 s: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }

@@ -2,9 +2,7 @@
 
 use rolecall_protocol::SequenceId;
 use rolecall_tests::raw::{Kind, LoginOptions};
-use rolecall_tests::{Flavour, Proxy, ProxyOptions, Server, ServerOptions};
-
-use crate::front::wait_until;
+use rolecall_tests::{Flavour, Proxy, ProxyOptions, Server, ServerOptions, wait_until};
 
 #[test]
 fn x9_a_server_that_closes_idle_connections_sooner_than_clients_expect() {

@@ -2,10 +2,10 @@
 
 use std::process::{Command, Output};
 
-use rolecall_tests::binary;
 use rolecall_tests::raw::Client;
+use rolecall_tests::{binary, wait_until};
 
-use crate::front::{account, proxy, wait_until};
+use crate::front::{account, proxy};
 
 /// `rolecall proxy` under `ulimit -n`, with a listener that makes it end if it comes that far.
 fn under_limit(limit: u32, arguments: &[&str]) -> Output {

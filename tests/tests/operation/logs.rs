@@ -1,8 +1,8 @@
 //! The log: what a level brings, and what it must not bring.
 
-use rolecall_tests::{Proxy, ProxyOptions};
+use rolecall_tests::{Proxy, ProxyOptions, wait_until};
 
-use crate::front::{account, server, wait_until};
+use crate::front::{account, server};
 
 /// The log stands in the folder of the configuration, which is watched: what tells of each write there must not be told.
 #[test]

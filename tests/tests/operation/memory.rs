@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 use std::process::Command;
 
-use rolecall_tests::{Proxy, tell};
+use rolecall_tests::{Proxy, tell, wait_until};
 
 use crate::front::{account, proxy, server};
 
@@ -45,7 +45,7 @@ fn ten_thousand_idle_sessions_cost_at_most_8_kb_each() {
         assert_eq!(client.run("select 1").value(), "1");
         client.quit();
     }
-    crate::front::wait_until("the warm-up's sessions are gone", || crate::endings::sessions(&proxy, "idle") == 0);
+    wait_until("the warm-up's sessions are gone", || crate::endings::sessions(&proxy, "idle") == 0);
     let connections = || server().value("select count(*) from information_schema.processlist where user='idle'");
     let left = connections();
     let before = resident(&proxy);

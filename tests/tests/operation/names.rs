@@ -6,9 +6,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use rolecall_tests::raw::{Client, LoginOptions};
-use rolecall_tests::{Flavour, Proxy, ProxyOptions, Server, ServerOptions, free_port, tell};
-
-use crate::front::wait_until;
+use rolecall_tests::{Flavour, Proxy, ProxyOptions, Server, ServerOptions, free_port, tell, wait_until};
 
 const NAME: &str = "db-primary.shop.svc";
 

@@ -4,9 +4,9 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use rolecall_tests::raw::{Client, LoginOptions};
-use rolecall_tests::{Proxy, ProxyOptions};
+use rolecall_tests::{Proxy, ProxyOptions, wait_until};
 
-use crate::front::{account, proxy, server, wait_until};
+use crate::front::{account, proxy, server};
 
 /// A Secret as kubelet mounts it: `tls.crt -> ..data/tls.crt`, `..data -> ..1`. Removed at the end.
 struct Secret(PathBuf);

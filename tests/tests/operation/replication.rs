@@ -1,9 +1,7 @@
 //! A replica that replicates through the proxy, with semi-synchronous replication: E15 of the traps. Its acknowledgements
 //! travel against the stream, on a connection that is its own.
 
-use rolecall_tests::{Flavour, Proxy, ProxyOptions, Server, ServerOptions, tell};
-
-use crate::front::wait_until;
+use rolecall_tests::{Flavour, Proxy, ProxyOptions, Server, ServerOptions, tell, wait_until};
 
 /// Commits that wait for the replica's acknowledgement.
 const COMMITS: u32 = 50;

@@ -3,10 +3,10 @@
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use rolecall_tests::Proxy;
 use rolecall_tests::raw::{Client, Kind};
+use rolecall_tests::{Proxy, wait_until};
 
-use crate::front::{account, proxy, server, wait_until};
+use crate::front::{account, proxy, server};
 
 const SERVER_SHUTDOWN: u16 = 1053;
 

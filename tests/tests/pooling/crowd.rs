@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use rolecall_tests::raw::{Client, LoginOptions};
 use rolecall_tests::{Flavour, Proxy, ProxyOptions, Server, ServerOptions, short_or_full, tell};
 
-use crate::pool::{connections, metric};
+use crate::pool::connections;
 
 /// Server connections that the shared mode may have.
 const CONNECTIONS: usize = 50;
@@ -185,8 +185,8 @@ fn a_crowd_shares_few_connections() {
     });
     figures.iter_mut().for_each(|figures| figures.sort_by(f64::total_cmp));
     let [apart_median, shared_median] = [0, 1].map(|at| figures[at][ROUNDS / 2]);
-    let waits = metric(&shared.proxy, "rolecall_pool_waits_total");
-    let handovers = metric(&shared.proxy, "rolecall_pool_handovers_total");
+    let waits = shared.proxy.metric("rolecall_pool_waits_total");
+    let handovers = shared.proxy.metric("rolecall_pool_handovers_total");
     let most = most.load(Ordering::Relaxed);
     tell(&format!(
         "{count} sessions: {shared_median:.0} transactions a second over {most} shared connections, {apart_median:.0} with \
@@ -196,7 +196,7 @@ fn a_crowd_shares_few_connections() {
     // And those on which logins are proven, which is once a minute.
     assert!(most <= CONNECTIONS + 4, "{most} server connections");
     assert!(waits > 0, "{count} sessions over {CONNECTIONS}");
-    assert_eq!(metric(&shared.proxy, "rolecall_pool_wait_timeouts_total"), 0);
+    assert_eq!(shared.proxy.metric("rolecall_pool_wait_timeouts_total"), 0);
     // Without optimisation futures are larger, and fewer sessions bear what connections take.
     assert!(shared.per_session <= short_or_full(12 << 10, 8 << 10), "{} bytes a session", shared.per_session);
     // A release build reaches 1.7 times as many with 5,000 sessions; one without optimisation, 0.6 of them with 1,000.

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use rolecall_tests::raw::{Client, LoginOptions};
-use rolecall_tests::{on_every_server, tell};
+use rolecall_tests::{on_every_server, tell, wait_until};
 
 use crate::items::items;
 use crate::observer::{Sight, differences, held_at_server, observe, variables};
-use crate::pool::{Pool, wait_until};
+use crate::pool::Pool;
 
 /// How a client leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

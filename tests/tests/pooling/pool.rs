@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rolecall_tests::raw::{Client, LoginOptions};
-use rolecall_tests::{Proxy, ProxyOptions, Server, Stage};
+use rolecall_tests::{Proxy, ProxyOptions, Server, Stage, wait_until};
 
 /// The proxy's own error where no server connection can be had.
 pub const NO_SERVER: u16 = 1105;
@@ -83,7 +83,7 @@ impl Pool {
 
     /// The sum of a metric over its labels.
     pub fn metric(&self, name: &str) -> u64 {
-        metric(&self.proxy, name)
+        self.proxy.metric(name)
     }
 
     /// Waits until a metric has grown to this.
@@ -103,25 +103,6 @@ pub fn proxy(server: &Server, pool: &str, mode: &str) -> Proxy {
 pub fn connections(server: &Server, user: &str) -> Vec<u64> {
     let rows = server.run(&format!("select id from information_schema.processlist where user = '{user}' order by id"));
     rows.rows().into_iter().filter_map(|row| row.into_iter().next()??.parse().ok()).collect()
-}
-
-/// The sum of a metric over its labels; 0 where there is none of this name.
-pub fn metric(proxy: &Proxy, name: &str) -> u64 {
-    let (_, page) = proxy.admin("/metrics");
-    let values = page.lines().filter_map(|line| {
-        let rest = line.strip_prefix(name).filter(|rest| rest.starts_with(['{', ' ']))?;
-        rest.rsplit_once(' ')?.1.parse::<f64>().ok()
-    });
-    values.sum::<f64>() as u64
-}
-
-/// Asks until the answer is yes.
-pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !holds() {
-        assert!(Instant::now() < deadline, "not within 20 s: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// The one row that a statement answers, with its columns as text.

@@ -1,9 +1,11 @@
 //! How many prepared statements stay on connections, and what happens where a server has no room for more.
 
 use rolecall_tests::raw::{Client, LoginOptions, Parameter};
-use rolecall_tests::{Flavour, Proxy, ProxyOptions, Server, ServerOptions, StatementCounts, on_every_server};
+use rolecall_tests::{
+    Flavour, Proxy, ProxyOptions, Server, ServerOptions, StatementCounts, on_every_server, wait_until,
+};
 
-use crate::pool::{Pool, metric, proxy, wait_until};
+use crate::pool::{Pool, proxy};
 use crate::prepared::text;
 use crate::statements::at_server;
 
@@ -129,7 +131,7 @@ on_every_server! {
         let mut gone = proxy.login(a);
         prepare(&mut gone, "a", 6);
         gone.quit();
-        wait_until("the session is gone", || metric(&proxy, "rolecall_sessions") == 0);
+        wait_until("the session is gone", || proxy.metric("rolecall_sessions") == 0);
         assert_eq!(small.count(), 6);
         let mut next = proxy.login(b);
         let ids = prepare(&mut next, "b", 6);
@@ -159,7 +161,7 @@ on_every_server! {
         (0..5).for_each(|_| round());
         assert_eq!(prepares(account.server(), "limit_moves"), before);
         assert_eq!(at_server(&account), 3);
-        assert!(metric(&proxy, "rolecall_pool_statements_reused_total") >= 5 * 4 * 3);
+        assert!(proxy.metric("rolecall_pool_statements_reused_total") >= 5 * 4 * 3);
         proxy.expect_no_panic();
     }
 }

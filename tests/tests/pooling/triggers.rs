@@ -1,8 +1,8 @@
 //! User variables that triggers set, of which MariaDB's trackers tell nothing (C5).
 
-use rolecall_tests::{Proxy, ProxyOptions, on_every_server};
+use rolecall_tests::{Proxy, ProxyOptions, on_every_server, wait_until};
 
-use crate::pool::{NO_SERVER, Pool, wait_until};
+use crate::pool::{NO_SERVER, Pool};
 
 fn pool(stage: &std::sync::Arc<rolecall_tests::Stage>, name: &str) -> Pool {
     let pool = Pool::new(stage, name, "max_connections: 2");

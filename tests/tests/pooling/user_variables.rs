@@ -1,9 +1,9 @@
 //! User variables by value (C1, C2, C3): they go with their session from connection to connection, and nobody else sees them.
 
 use rolecall_tests::raw::Client;
-use rolecall_tests::{StatementCounts, on_every_server};
+use rolecall_tests::{StatementCounts, on_every_server, wait_until};
 
-use crate::pool::{NO_SERVER, Pool, row, wait_until};
+use crate::pool::{NO_SERVER, Pool, row};
 
 /// Ways to set @v, and what must be the same then whoever had the connection in between.
 const ASSIGNMENTS: &[&str] = &[

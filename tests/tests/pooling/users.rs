@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rolecall_tests::raw::LoginOptions;
-use rolecall_tests::{Proxy, ProxyOptions, Stage, on_every_server};
+use rolecall_tests::{Proxy, ProxyOptions, Stage, on_every_server, wait_until};
 
-use crate::pool::{NO_SERVER, connections, metric, wait_until};
+use crate::pool::{NO_SERVER, connections};
 
 const HANDOVERS: &str = "rolecall_pool_handovers_total";
 
@@ -24,14 +24,14 @@ fn accounts(stage: &Arc<Stage>, name: &str) -> [LoginOptions; 2] {
 
 /// Two sessions of the account run a statement each, both idle before; whether they share a connection.
 fn share(stage: &Arc<Stage>, proxy: &Proxy, options: &LoginOptions) -> bool {
-    let handovers = metric(proxy, HANDOVERS);
+    let handovers = proxy.metric(HANDOVERS);
     let [mut one, mut other] = [proxy.login(options), proxy.login(options)];
     one.run("select count(*) from t");
     wait_until("its connection", || !connections(&stage.set.primary, &options.user).is_empty());
     std::thread::sleep(Duration::from_millis(50));
     // With one connection for each user it is the other's, or nobody's.
     let shared = other.query("select count(*) from t").code() != NO_SERVER;
-    assert_eq!(metric(proxy, HANDOVERS) > handovers, shared);
+    assert_eq!(proxy.metric(HANDOVERS) > handovers, shared);
     shared
 }
 

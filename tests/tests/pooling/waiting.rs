@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use rolecall_tests::on_every_server;
 use rolecall_tests::raw::{Client, Kind, LoginOptions};
+use rolecall_tests::{on_every_server, wait_until};
 
-use crate::pool::{NO_SERVER, Pool, wait_until};
+use crate::pool::{NO_SERVER, Pool};
 
 const WAITS: &str = "rolecall_pool_waits_total";
 const TIME_OUTS: &str = "rolecall_pool_wait_timeouts_total";

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rolecall_tests::middle_box::{MiddleBox, Verdict};
-use rolecall_tests::{Proxy, ProxyOptions, on_every_server};
+use rolecall_tests::{Proxy, ProxyOptions, on_every_server, wait_until};
 
-use crate::pool::{Pool, connections, metric, wait_until};
+use crate::pool::{Pool, connections};
 
 const OPENED: &str = "rolecall_pool_opened_in_advance_total";
 const REFUSED: &str = "rolecall_backend_connects_total{outcome=\"refused\"}";
@@ -93,10 +93,10 @@ on_every_server! {
         let identified = stage.flavour().identified("another");
         pool.server().run(&format!("alter user pool_refused {identified}"));
         pool.connections().iter().for_each(|id| pool.kill(*id));
-        wait_until("a refusal", || metric(&pool.proxy, REFUSED) == 1);
+        wait_until("a refusal", || pool.proxy.metric(REFUSED) == 1);
         // Longer than the pause after other failures.
         std::thread::sleep(Duration::from_secs(6));
-        assert_eq!(metric(&pool.proxy, REFUSED), 1);
+        assert_eq!(pool.proxy.metric(REFUSED), 1);
         assert_eq!(pool.connections(), [0_u64; 0]);
     }
 

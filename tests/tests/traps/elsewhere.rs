@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rolecall_protocol::Capabilities;
 use rolecall_tests::middle_box::{From, MiddleBox, Verdict};
 use rolecall_tests::raw::Kind;
-use rolecall_tests::{Proxy, ProxyOptions, on_every_server};
+use rolecall_tests::{Proxy, ProxyOptions, on_every_server, wait_until};
 
 use crate::causality::HeldBack;
 use crate::rival::Narrow;
@@ -162,9 +162,9 @@ on_every_server! {
         assert_eq!(reader.run("select count(*) from t").value(), "3", "as it was where it reads");
         rival.run("/* rolecall: replica */ select 1");
         restarts.store(true, Ordering::SeqCst);
-        crate::limits::wait_until("the next probes", || !restarts.load(Ordering::SeqCst));
+        wait_until("the next probes", || !restarts.load(Ordering::SeqCst));
         let seen = probes.load(Ordering::SeqCst);
-        crate::limits::wait_until("the next probes", || probes.load(Ordering::SeqCst) > seen + 4);
+        wait_until("the next probes", || probes.load(Ordering::SeqCst) > seen + 4);
         assert_eq!(reader.run("select count(*) from t").value(), "4");
         drop(held);
     }
@@ -193,7 +193,7 @@ on_every_server! {
         breaks.store(true, Ordering::SeqCst);
         // Its last packet closes the connection.
         reader.run("select /* breaks */ count(*) from t");
-        crate::limits::wait_until("it breaks", || is_broken.load(Ordering::SeqCst));
+        wait_until("it breaks", || is_broken.load(Ordering::SeqCst));
         breaks.store(false, Ordering::SeqCst);
         assert_eq!(reader.run("select count(*) from t").value(), "4");
         drop(held);

@@ -1,11 +1,14 @@
 //! F8: group_replication_consistency, which sessions set for themselves, through connections that they share.
 
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rolecall_protocol::StatusFlags;
 use rolecall_tests::raw::{Client, LoginOptions};
-use rolecall_tests::{Flavour, Proxy, ProxyOptions, Server, ServerOptions, free_port};
+use rolecall_tests::{Flavour, Proxy, ProxyOptions, Server, ServerOptions, free_port, wait_within};
+
+/// A group takes its time to find together.
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// What a member says that could not get to what it was asked to wait for.
 const NOT_CONSISTENT: u16 = 3797;
@@ -44,19 +47,11 @@ fn group() -> [Server; 2] {
     servers
 }
 
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(40);
-    while !holds() {
-        assert!(Instant::now() < deadline, "not within 40 s: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 #[test]
 fn f8_consistency_of_a_group_is_each_sessions_own() {
     let servers = group();
     let online = "select count(*) from performance_schema.replication_group_members where member_state = 'ONLINE'";
-    wait_until("two members", || servers.iter().all(|server| server.value(online) == "2"));
+    wait_within(PATIENCE, "two members", || servers.iter().all(|server| server.value(online) == "2"));
     for sql in [
         "create schema grp",
         "create table grp.t (id int primary key, a int)",
@@ -67,7 +62,7 @@ fn f8_consistency_of_a_group_is_each_sessions_own() {
     ] {
         servers[0].run(sql);
     }
-    wait_until("they are there", || {
+    wait_within(PATIENCE, "they are there", || {
         servers[1].try_run("select * from grp.t").rows().len() == 1
             && servers[1].value("select count(*) from mysql.user where user = 'grp'") == "1"
     });
@@ -75,7 +70,7 @@ fn f8_consistency_of_a_group_is_each_sessions_own() {
     let listener = Some("consistency: eventual".to_owned());
     let proxy = Proxy::start(&servers, &ProxyOptions { configuration, listener, ..ProxyOptions::default() });
     let options = LoginOptions::new("grp", "pw").database("grp");
-    wait_until("it knows both roles", || {
+    wait_within(PATIENCE, "it knows both roles", || {
         let topology = proxy.admin_json("/topology").to_string();
         topology.contains("\"primary\"") && topology.contains("\"replica\"")
     });
@@ -121,7 +116,7 @@ fn refused(proxy: &Proxy, options: &LoginOptions, secondary: &Server) {
     assert_eq!(reply.code(), NOT_CONSISTENT, "{:?}", reply.error());
     lock.run("unlock tables");
     session.run("set session wait_timeout = 100");
-    wait_until("the read is served again", || session.query(read).rows() == [[Some("1".to_owned())]]);
+    wait_within(PATIENCE, "the read is served again", || session.query(read).rows() == [[Some("1".to_owned())]]);
     session.run("insert into t values (61, 1)");
 }
 

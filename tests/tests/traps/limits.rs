@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rolecall_tests::middle_box::{From, MiddleBox, Verdict};
 use rolecall_tests::raw::{Client, Kind, LoginOptions};
-use rolecall_tests::{Proxy, ProxyOptions, Server, ServerOptions, Stage, on_every_server};
+use rolecall_tests::{Proxy, ProxyOptions, Server, ServerOptions, Stage, on_every_server, wait_until};
 
 use crate::rival::Narrow;
 
@@ -27,20 +27,6 @@ fn connections(server: &Server, user: &str) -> BTreeSet<String> {
     rows.into_iter().filter_map(|row| row.into_iter().next()?).collect()
 }
 
-pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !holds() {
-        assert!(Instant::now() < deadline, "not within 20 s: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn metric(proxy: &Proxy, name: &str) -> u64 {
-    let (_, page) = proxy.admin("/metrics");
-    let values = page.lines().filter(|line| line.starts_with(name) && line[name.len()..].starts_with(['{', ' ']));
-    values.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum::<f64>() as u64
-}
-
 fn holder(proxy: &Proxy, options: &LoginOptions) -> Client {
     let mut client = proxy.login(options);
     client.run("begin");
@@ -56,9 +42,9 @@ on_every_server! {
         let mut waiting: Vec<_> = (0..8).map(|_| proxy.login(&options)).collect();
         let mut holder = holder(&proxy, &options);
         for (who, client) in waiting.iter_mut().enumerate() {
-            let before = metric(&proxy, "rolecall_pool_waits_total");
+            let before = proxy.metric("rolecall_pool_waits_total");
             client.send_query(format!("insert into line (who) values ({who})"));
-            wait_until("it waits", || metric(&proxy, "rolecall_pool_waits_total") > before);
+            wait_until("it waits", || proxy.metric("rolecall_pool_waits_total") > before);
         }
         holder.run("commit");
         for client in &mut waiting {
@@ -140,7 +126,7 @@ on_every_server! {
             session.run(&format!("insert into t values ({}, 1)", 10 + number));
             session.quit();
             // Its connection is there for the next one.
-            wait_until("it has left", || metric(&proxy, "rolecall_sessions") == 0);
+            wait_until("it has left", || proxy.metric("rolecall_sessions") == 0);
         }
         // Once they are used up, the server's word is told, and those who have one go on.
         let mut sessions: Vec<_> = (0..6).map(|_| proxy.login(&options)).collect();
@@ -211,9 +197,9 @@ on_every_server! {
         let before = connections(&stage.set.primary, "trap_h8_modest");
         let mut holding = holder(&narrow.proxy, &greedy);
         let mut waiting = narrow.proxy.login(&greedy);
-        let waits = metric(&narrow.proxy, "rolecall_pool_waits_total");
+        let waits = narrow.proxy.metric("rolecall_pool_waits_total");
         waiting.send_query("update t set a = 1");
-        wait_until("it waits", || metric(&narrow.proxy, "rolecall_pool_waits_total") > waits);
+        wait_until("it waits", || narrow.proxy.metric("rolecall_pool_waits_total") > waits);
         // Longer than the pool's round.
         std::thread::sleep(Duration::from_millis(600));
         other.run("update t set a = 2");
@@ -241,14 +227,14 @@ fn h2_who_leaves_while_its_connection_is_being_made_frees_the_place() {
     let proxy = Proxy::start([], &options_of);
     let mut holding = holder(&proxy, &options);
     let mut leaving: Vec<_> = (0..3).map(|_| proxy.login(&options)).collect();
-    let sessions = || metric(&proxy, "rolecall_sessions");
+    let sessions = || proxy.metric("rolecall_sessions");
     wait_until("four sessions", || sessions() == 4);
     stalls.store(true, Ordering::SeqCst);
-    let waits = metric(&proxy, "rolecall_pool_waits_total");
+    let waits = proxy.metric("rolecall_pool_waits_total");
     for client in &mut leaving {
         client.send_query("insert into t values (50, 1)");
     }
-    wait_until("one is connecting, two wait", || metric(&proxy, "rolecall_pool_waits_total") >= waits + 2);
+    wait_until("one is connecting, two wait", || proxy.metric("rolecall_pool_waits_total") >= waits + 2);
     leaving.clear();
     // Connecting goes on to its own limit, no longer.
     wait_until("they are gone", || sessions() == 1);

@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use rolecall_tests::middle_box::{From, MiddleBox, Verdict};
 use rolecall_tests::raw::Kind;
-use rolecall_tests::{Proxy, ProxyOptions, Server, Stage, StatementCounts, on_every_server};
+use rolecall_tests::{Proxy, ProxyOptions, Server, Stage, StatementCounts, on_every_server, wait_until};
 
 use crate::causality::HeldBack;
-use crate::limits::wait_until;
 
 /// A replica behind a box, and a proxy in front of both servers.
 fn behind_a_box(stage: &Stage, catch_up: &str) -> (MiddleBox, Proxy) {
@@ -64,12 +63,12 @@ on_every_server! {
             client.run("update t set a = a + 1 where id = 1");
             wait_until("a replica serves reads again", || {
                 client.run("update t set a = a + 1 where id = 1");
-                let before = metric(&proxy, "rolecall_catch_ups_total{outcome=\"reached\"}");
+                let before = proxy.metric("rolecall_catch_ups_total{outcome=\"reached\"}");
                 client.run("select count(*) from t");
-                metric(&proxy, "rolecall_catch_ups_total{outcome=\"reached\"}") > before
+                proxy.metric("rolecall_catch_ups_total{outcome=\"reached\"}") > before
             });
         }
-        assert_eq!(metric(&proxy, "rolecall_pool_destroyed_total{reason=\"behind-a-wait\"}"), 3);
+        assert_eq!(proxy.metric("rolecall_pool_destroyed_total{reason=\"behind-a-wait\"}"), 3);
         proxy.expect_no_panic();
     }
 
@@ -126,14 +125,8 @@ on_every_server! {
             client.run(&format!("insert into t values ({number}, 1)"));
             client.run("select a from t");
         }
-        assert_eq!(metric(&proxy, "rolecall_catch_ups_total{outcome=\"too-late\"}"), 0);
-        assert!(metric(&proxy, "rolecall_catch_ups_total{outcome=\"reached\"}") > 0);
+        assert_eq!(proxy.metric("rolecall_catch_ups_total{outcome=\"too-late\"}"), 0);
+        assert!(proxy.metric("rolecall_catch_ups_total{outcome=\"reached\"}") > 0);
         proxy.expect_no_panic();
     }
-}
-
-fn metric(proxy: &Proxy, name: &str) -> u64 {
-    let (_, page) = proxy.admin("/metrics");
-    let line = page.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name}:\n{page}"));
-    line.trim().parse().expect("a number")
 }
