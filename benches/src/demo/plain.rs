@@ -27,16 +27,18 @@ pub(super) fn run(options: &Options, screen: Screen) -> anyhow::Result<bool> {
     screen.heading("Load: three reads to one write, by one port");
     let time = options.time / 2;
     let mut load = traffic::direct(&cluster, options.clients)?;
+    traffic::warm_up(&mut load)?;
     let name = format!("{} clients that split by themselves", options.clients);
     let direct = traffic::run(screen, &name, &mut cluster, &mut load, time, |_, _| Ok(()))?;
     let mut load = traffic::proxied(&listen.to_string(), options.clients)?;
+    traffic::warm_up(&mut load)?;
     let name = format!("{} clients that leave it to the proxy", options.clients);
     let phase = traffic::run(screen, &name, &mut cluster, &mut load, time, |_, _| Ok(()))?;
     drop(load);
 
     screen.heading("Where the proxied statements went, by the servers' own counters");
     screen.table(&traffic::places(&cluster, &names, &phase));
-    screen.heading("What it costs");
+    screen.heading("What it costs, after half a second of each load to warm up");
     screen.table(&traffic::latencies(&direct.round, &phase.round));
     screen.line("");
     let well = checks::check(screen, &phase, 0);

@@ -58,6 +58,18 @@ pub fn direct(cluster: &Cluster, clients: usize) -> anyhow::Result<Load> {
 /// would leave the reads of sessions that write to the primary.
 const RATE: f64 = 1200.0;
 
+/// Lets a load run unseen for half a second: its clients' first statements open connections and fill caches, once.
+///
+/// # Errors
+/// A statement fails.
+pub fn warm_up(load: &mut Load) -> anyhow::Result<()> {
+    let plan = Plan { rate: Some(RATE), length: Length::Time(Duration::from_millis(500)) };
+    match load.round(plan, &Live::default()).first_error {
+        Some(error) => anyhow::bail!("a statement failed: {error}"),
+        None => Ok(()),
+    }
+}
+
 /// Runs a load with its progress on the screen, and `meanwhile` beside it.
 ///
 /// # Errors
