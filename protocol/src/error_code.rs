@@ -52,6 +52,8 @@ error_codes! {
     OPTION_PREVENTS_STATEMENT = 1290, b"HY000";
     /// This version of MySQL does not yet support it.
     NOT_SUPPORTED_YET = 1235, b"42000";
+    /// A number is out of its type's range.
+    DATA_OUT_OF_RANGE = 1690, b"22003";
     /// Can't create more than max_prepared_stmt_count statements.
     MAX_PREPARED_STMT_COUNT_REACHED = 1461, b"42000";
     /// Unknown prepared statement handler.

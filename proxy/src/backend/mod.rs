@@ -10,5 +10,5 @@ mod statements;
 pub use connect::{ConnectError, Connector, Identity};
 pub use connection::Connection;
 pub use outages::Outages;
-pub use query::{Column, QueryError, Row, TextResult};
+pub use query::{Column, QueryError, Row, TextResult, wait_answer};
 pub use statements::{BackendStatement, StatementContext, StatementKey, StatementText, StatementTexts, Statements};

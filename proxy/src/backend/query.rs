@@ -8,7 +8,7 @@ use rolecall_protocol::response::text;
 use rolecall_protocol::response::{ErrPacket, OkPacket};
 use rolecall_protocol::statement::{PrepareOk, put_query};
 use rolecall_protocol::wire::Reader;
-use rolecall_router::consistency::WaitAnswer;
+use rolecall_router::consistency::{Position, WaitAnswer};
 use rolecall_router::session::{
     BASELINE_QUESTION, COLLATION_QUESTION, FOUND_ROWS_QUESTION, GLOBAL_CHARACTER_SETS_QUESTION, INSERT_ID_QUESTION,
     OWN_VARIABLES_QUESTION, Prefix, ROLE_QUESTION, ResetNames, Role, VARIABLES_QUESTION, Variables, flags_question,
@@ -22,6 +22,8 @@ use super::Connection;
 use crate::buffer::Buffer;
 use crate::exchange::{Exchange, LegError};
 
+/// What a query's packet has more than its text, where it has no attributes: a header, the command, two counts.
+const QUERY_ROOM: usize = 7;
 /// No packet of an answer to the proxy's own statements is longer.
 const ANSWER_PACKET_LIMIT: usize = 16 * 1024 * 1024;
 /// An answer has at most this many columns, as every result (MySQL Reference Manual, "Limits on Table Column Count").
@@ -69,13 +71,22 @@ impl From<ProtocolError> for QueryError {
     }
 }
 
+/// What a server that refused nothing has said to a wait for `position`.
+#[must_use]
+pub fn wait_answer(position: &Position, answer: &TextResult) -> WaitAnswer {
+    match answer.rows.first() {
+        Some(row) => WaitAnswer::of_row(row.first().and_then(Option::as_deref)),
+        None => position.answer_of_ok(),
+    }
+}
+
 impl Connection {
     /// Runs one statement that returns at most one result. Not cancel safe: drop the connection after a timeout.
     ///
     /// # Errors
     /// [`QueryError`].
     pub async fn query(&mut self, sql: &[u8]) -> Result<TextResult, QueryError> {
-        let mut payload = Vec::with_capacity(sql.len() + 3);
+        let mut payload = Vec::with_capacity(sql.len() + QUERY_ROOM);
         put_query(&mut payload, sql, self.capabilities);
         self.command(&payload).await
     }
@@ -96,7 +107,7 @@ impl Connection {
     /// The one command of a prefix; None: it takes several.
     fn payload_of(&self, prefix: &Prefix) -> Option<Vec<u8>> {
         if let Some(sql) = prefix.sql() {
-            let mut payload = Vec::with_capacity(sql.len() + 3);
+            let mut payload = Vec::with_capacity(sql.len() + QUERY_ROOM);
             put_query(&mut payload, &sql, self.capabilities);
             return Some(payload);
         }
@@ -127,18 +138,20 @@ impl Connection {
         Ok(())
     }
 
-    /// The bytes of what goes ahead of a statement.
+    /// What goes ahead of a statement, and `behind`, the statement's own bytes.
     #[must_use]
-    pub fn bytes_ahead(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
+    pub fn bytes_with_ahead(&self, behind: &[u8]) -> Vec<u8> {
+        let wait = self.waits_ahead.as_deref().map(|wait| wait.statement.as_bytes());
+        let mut bytes = Vec::with_capacity(wait.map_or(0, <[u8]>::len) + QUERY_ROOM + behind.len());
         for payload in self.ahead.iter().filter_map(|prefix| self.payload_of(prefix)) {
             put_packet(&mut bytes, &mut SequenceId(0), &payload);
         }
-        if let Some(wait) = &self.waits_ahead {
-            let mut payload = Vec::with_capacity(wait.statement.len() + 3);
-            put_query(&mut payload, wait.statement.as_bytes(), self.capabilities);
+        if let Some(sql) = wait {
+            let mut payload = Vec::with_capacity(sql.len() + QUERY_ROOM);
+            put_query(&mut payload, sql, self.capabilities);
             put_packet(&mut bytes, &mut SequenceId(0), &payload);
         }
+        bytes.extend_from_slice(behind);
         bytes
     }
 
@@ -160,10 +173,14 @@ impl Connection {
         }
         let mut waited = None;
         if self.waits_ahead.is_some() {
-            waited = Some(match self.answer(&mut buffer).await {
-                Ok(answer) => WaitAnswer::read(answer.rows.first().and_then(|row| row.first()?.as_deref())),
+            let answer = self.answer(&mut buffer).await;
+            let position = self.waits_ahead.as_deref().map_or(&Position::Unknown, |wait| &wait.position);
+            waited = Some(match answer {
+                Ok(answer) => wait_answer(position, &answer),
                 // KILL QUERY is meant for the statement behind it.
-                Err(QueryError::Refused(err)) if err.code != ErrorCode::QUERY_INTERRUPTED.code => WaitAnswer::Failed,
+                Err(QueryError::Refused(err)) if err.code != ErrorCode::QUERY_INTERRUPTED.code => {
+                    WaitAnswer::of_err(&err)
+                }
                 Err(error) => return Err(error),
             });
         }

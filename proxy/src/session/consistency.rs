@@ -2,7 +2,7 @@
 //! awaited before a read goes to a replica. The rule stands in [`rolecall_router::consistency`].
 
 use rolecall_protocol::command::Command;
-use rolecall_protocol::response::text::Row;
+use rolecall_protocol::response::ErrPacket;
 use rolecall_router::consistency::{
     Board, Bounds, Causality, Consistency, Ended, Position, Requirement, Trace, WaitAnswer,
 };
@@ -13,7 +13,7 @@ use super::dispatch::Job;
 use super::links::{Hold, LinkError};
 use super::unsaved::{Unsaved, asked_within};
 use super::{CloseReason, Session};
-use crate::backend::Connection;
+use crate::backend::{Connection, TextResult, wait_answer};
 use crate::buffer::Buffer;
 use crate::metrics::CatchUp;
 use crate::monotonic;
@@ -84,9 +84,9 @@ impl Reads {
 
 /// What came of a question to a server.
 enum Answer {
-    Row(Row),
-    /// It told nothing, or refused.
-    Nothing,
+    Told(TextResult),
+    /// It refused.
+    Refused(ErrPacket),
     /// It could not be asked: no connection was free in time, or none could be made.
     NotAsked,
 }
@@ -139,12 +139,12 @@ impl Session {
     ) -> Result<Option<bool>, CloseReason> {
         let limit = self.worker.with_settings(|settings| settings.catch_up_timeout);
         let Some(statement) = position.wait_statement(limit) else { return Ok(Some(position.is_start())) };
-        let row = match self.ask(server, &statement, hold, buffer).await? {
-            Answer::Row(row) => row,
-            Answer::Nothing => return Ok(Some(false)),
+        let answer = match self.ask(server, &statement, hold, buffer).await? {
+            Answer::Told(told) => wait_answer(position, &told),
+            Answer::Refused(err) => WaitAnswer::of_err(&err),
             Answer::NotAsked => return Ok(None),
         };
-        Ok(Some(WaitAnswer::read(row.first().and_then(Option::as_deref)) == WaitAnswer::Reached))
+        Ok(Some(answer == WaitAnswer::Reached))
     }
 
     /// Asks the primary how far it is; whether it has told, None: it could not be asked.
@@ -157,10 +157,11 @@ impl Session {
         let flavour = self.state.lexing().flavour;
         let asked = monotonic::nanoseconds();
         let row = match self.ask(primary, Bounds::question(flavour), hold, buffer).await? {
-            Answer::Row(row) => row,
-            Answer::Nothing => return Ok(Some(false)),
+            Answer::Told(mut told) => told.rows.pop(),
+            Answer::Refused(_) => None,
             Answer::NotAsked => return Ok(None),
         };
+        let Some(row) = row else { return Ok(Some(false)) };
         let row: Vec<Option<&[u8]>> = row.iter().map(Option::as_deref).collect();
         let bounds = Bounds::read(flavour, &row);
         self.reads.causality.learnt(&bounds);
@@ -196,7 +197,7 @@ impl Session {
         Ok(true)
     }
 
-    /// Asks a question of the proxy's own, whose answer is one row; waits in line for a connection as statements do.
+    /// Asks a question of the proxy's own; waits in line for a connection as statements do.
     async fn ask(
         &mut self,
         server: ServerId,
@@ -215,15 +216,15 @@ impl Session {
         // The server itself ends a wait in time, unless it stands still.
         let limit = self.wait_limit();
         match asked_within(limit, &self.worker.shared.clock, &self.handle, link.query(sql.as_bytes())).await {
-            Ok(mut result) => {
+            Ok(told) => {
                 // FOUND_ROWS() is the question's here.
                 self.sharing.lose_count_at(server);
                 self.put_back(link);
-                Ok(if result.rows.is_empty() { Answer::Nothing } else { Answer::Row(result.rows.swap_remove(0)) })
+                Ok(Answer::Told(told))
             }
-            Err(Unsaved::Refused(_)) => {
+            Err(Unsaved::Refused(err)) => {
                 self.put_back(link);
-                Ok(Answer::Nothing)
+                Ok(Answer::Refused(err))
             }
             Err(Unsaved::Lost | Unsaved::Never | Unsaved::Held) => {
                 self.lose(link);

@@ -118,8 +118,7 @@ impl Session {
         job: &Job,
     ) -> Result<Exchanged, CloseReason> {
         self.begin(&link);
-        let mut bytes = link.bytes_ahead();
-        bytes.extend_from_slice(&buffer.filled()[..taken]);
+        let bytes = link.bytes_with_ahead(&buffer.filled()[..taken]);
         let handle = Arc::clone(&self.handle);
         let waits = link.waits_ahead.is_some();
         let exchange = async {

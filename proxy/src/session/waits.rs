@@ -15,6 +15,7 @@ use super::Session;
 use super::forward::Exchanged;
 use crate::backend::{Connection, QueryError};
 use crate::metrics::{CatchUp, Destroyed};
+use crate::monotonic;
 use crate::topology::ServerError;
 
 /// How much later than asked a server may answer.
@@ -50,7 +51,9 @@ impl Session {
             Some(position) => {
                 self.worker.metrics.catch_ups.increment(CatchUp::Reached);
                 // Others look for the replica that is ahead.
-                self.worker.shared.topology.positions().note_reached(server, position);
+                if self.worker.may_tell_positions(monotonic::nanoseconds()) {
+                    self.worker.shared.topology.positions().note_reached(server, position);
+                }
             }
             None => {
                 self.worker.metrics.catch_ups.increment(CatchUp::TooLate);

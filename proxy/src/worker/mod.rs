@@ -22,6 +22,9 @@ use snapshot::Snapshot;
 
 pub use serve::{Assignment, WorkerHandle, spawn};
 
+/// The shortest time, in nanoseconds, between two things that a worker's sessions tell the board of positions.
+const TELLING_PAUSE: u64 = 1_000_000;
+
 /// What a worker's sessions share.
 #[derive(Debug)]
 pub struct Worker {
@@ -37,6 +40,8 @@ pub struct Worker {
     rotation: Cell<u32>,
     /// Where a session of this worker has waited last in vain. Servers are few: a list.
     late: RefCell<Vec<ServerId>>,
+    /// When one of its sessions has last told the board of positions what it waited for.
+    told_positions_at: Cell<u64>,
     /// Server connections that its sessions share.
     pub pool: Pool,
     /// The texts of its sessions' prepared statements.
@@ -59,6 +64,7 @@ impl Worker {
             metrics,
             rotation: Cell::new(0),
             late: RefCell::default(),
+            told_positions_at: Cell::new(0),
             pool: Pool::default(),
             statement_texts: RefCell::default(),
             kills: watch::Sender::default(),
@@ -113,6 +119,17 @@ impl Worker {
         if is_late {
             late.push(server);
         }
+    }
+
+    /// Whether a session that has waited tells the board of positions: only some do, since each change of it is a copy of all of
+    /// it, and probes tell of every server besides.
+    #[must_use]
+    pub fn may_tell_positions(&self, now: u64) -> bool {
+        let may = now.saturating_sub(self.told_positions_at.get()) >= TELLING_PAUSE;
+        if may {
+            self.told_positions_at.set(now);
+        }
+        may
     }
 
     /// Keeps [`Self::kills_over`] waiting as long as it lives.

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use rolecall_protocol::error_code::ErrorCode;
+use rolecall_protocol::response::ErrPacket;
+
 use super::*;
 use crate::sql::Flavour;
 use crate::topology::ServerId;
@@ -52,27 +55,31 @@ fn distances_count_transactions() {
 #[test]
 fn f1_waits_are_worded_for_the_flavour_and_never_without_end() {
     let half = Duration::from_millis(500);
-    let statement = format!("SELECT CAST(WAIT_FOR_EXECUTED_GTID_SET('{A}:1-5:tag:2',0.500) AS BINARY) w LIMIT 1");
+    let statement = format!("DO ~0+COALESCE(WAIT_FOR_EXECUTED_GTID_SET('{A}:1-5:tag:2',0.500),1)");
     assert_eq!(mysql("1-5:tag:2").wait_statement(half), Some(statement));
     let statement = "SELECT CAST(MASTER_GTID_WAIT('0-1-5,2-1-1',61.050) AS BINARY) w LIMIT 1";
     assert_eq!(mariadb("2-1-1,0-1-5").wait_statement(Duration::from_millis(61_050)).as_deref(), Some(statement));
     // 0 would wait without end at MySQL.
-    let ends =
-        |timeout| mysql("1").wait_statement(timeout).expect("a statement").rsplit_once(',').expect("two").1.to_owned();
-    assert_eq!(ends(Duration::ZERO), "0.001) AS BINARY) w LIMIT 1");
-    assert_eq!(ends(Duration::MAX), "3600.000) AS BINARY) w LIMIT 1");
+    let waits = |timeout, seconds: &str| mysql("1").wait_statement(timeout).expect("a statement").contains(seconds);
+    assert!(waits(Duration::ZERO, "',0.001)"));
+    assert!(waits(Duration::MAX, "',3600.000)"));
     assert_eq!(Position::Start.wait_statement(half), None);
     assert_eq!(Position::Unknown.wait_statement(half), None);
 }
 
 #[test]
-fn f1_only_a_zero_means_reached() {
-    assert_eq!(WaitAnswer::read(Some(b"0")), WaitAnswer::Reached);
-    assert_eq!(WaitAnswer::read(Some(b"1")), WaitAnswer::TimedOut);
-    assert_eq!(WaitAnswer::read(Some(b"-1")), WaitAnswer::TimedOut);
+fn f1_only_a_zero_and_an_ok_where_errors_are_told_mean_reached() {
+    assert_eq!(WaitAnswer::of_row(Some(b"0")), WaitAnswer::Reached);
+    assert_eq!(WaitAnswer::of_row(Some(b"1")), WaitAnswer::TimedOut);
+    assert_eq!(WaitAnswer::of_row(Some(b"-1")), WaitAnswer::TimedOut);
     for other in [None, Some(b"".as_slice()), Some(b"2"), Some(b"00")] {
-        assert_eq!(WaitAnswer::read(other), WaitAnswer::Failed);
+        assert_eq!(WaitAnswer::of_row(other), WaitAnswer::Failed);
     }
+    assert_eq!(mysql("1").answer_of_ok(), WaitAnswer::Reached);
+    assert_eq!(mariadb("0-1-5").answer_of_ok(), WaitAnswer::Failed);
+    let refused = |error| WaitAnswer::of_err(&ErrPacket::new(error, ""));
+    assert_eq!(refused(ErrorCode::DATA_OUT_OF_RANGE), WaitAnswer::TimedOut);
+    assert_eq!(refused(ErrorCode::QUERY_INTERRUPTED), WaitAnswer::Failed);
 }
 
 #[test]

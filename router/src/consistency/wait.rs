@@ -1,6 +1,10 @@
 //! Waiting at a server until it has executed a position.
 
+use std::fmt::Write as _;
 use std::time::Duration;
+
+use rolecall_protocol::error_code::ErrorCode;
+use rolecall_protocol::response::ErrPacket;
 
 use super::Position;
 use super::gtid::Compact;
@@ -21,7 +25,7 @@ pub enum WaitAnswer {
     Reached,
     /// It had not when the time was over.
     TimedOut,
-    /// It did not say: NULL, or a value that neither flavour documents. An ERR means the same.
+    /// It did not say: NULL, a value that neither flavour documents, another error.
     Failed,
 }
 
@@ -34,29 +38,42 @@ impl Position {
     /// The statement that waits at a replica until it has executed this position, at most `timeout`. None where there is
     /// nothing to wait for ([`Position::Start`]) or nothing that could be waited for ([`Position::Unknown`]).
     ///
-    /// - `WAIT_FOR_EXECUTED_GTID_SET` answers 0, or 1 after the timeout; an unreadable set is error 1772.
+    /// - `WAIT_FOR_EXECUTED_GTID_SET` answers 0, or 1 after the timeout; an unreadable set is error 1772. Added to the highest
+    ///   number there is, anything but 0 is error 1690, whatever sql_mode says, so that DO can ask: its reply is one packet.
     ///   <https://dev.mysql.com/doc/refman/9.5/en/gtid-functions.html>
     /// - `MASTER_GTID_WAIT` answers 0, or -1 after the timeout. It looks at `gtid_slave_pos` alone: on a primary it never
-    ///   sees the primary's own writes (measured on 11.8: -1 for what had just been committed there).
+    ///   sees the primary's own writes (measured on 11.8: -1 for what had just been committed there). MariaDB's DO makes an
+    ///   OK of every error, so this is a SELECT with one row of ASCII, whatever sql_select_limit and character_set_results are.
     ///   <https://mariadb.com/docs/server/reference/sql-functions/secondary-functions/miscellaneous-functions/master_gtid_wait>
     ///
-    /// Whatever sql_select_limit and character_set_results are, the answer is one row of ASCII.
-    ///
-    /// Both run in a transaction too, where a snapshot that is older than the wait does not move. It is a SELECT of its
-    /// own: it changes what ROW_COUNT() and FOUND_ROWS() answer on its connection.
+    /// Both run in a transaction too, where a snapshot that is older than the wait does not move. As a statement of its
+    /// own it changes what ROW_COUNT() and FOUND_ROWS() answer on its connection.
     #[must_use]
     pub fn wait_statement(&self, timeout: Duration) -> Option<String> {
         let timeout = timeout.clamp(SHORTEST, LONGEST).as_millis();
-        let seconds = format!("{}.{:03}", timeout / 1000, timeout % 1000);
-        match self {
-            Self::Mysql(set) if !set.is_empty() => Some(format!(
-                "SELECT CAST(WAIT_FOR_EXECUTED_GTID_SET('{}',{seconds}) AS BINARY) w LIMIT 1",
+        let (seconds, thousandths) = (timeout / 1000, timeout % 1000);
+        // Enough for a set of one source.
+        let mut sql = String::with_capacity(160);
+        let written = match self {
+            Self::Mysql(set) if !set.is_empty() => write!(
+                sql,
+                "DO ~0+COALESCE(WAIT_FOR_EXECUTED_GTID_SET('{}',{seconds}.{thousandths:03}),1)",
                 Compact(set)
-            )),
+            ),
             Self::Mariadb(list) if !list.is_empty() => {
-                Some(format!("SELECT CAST(MASTER_GTID_WAIT('{list}',{seconds}) AS BINARY) w LIMIT 1"))
+                write!(sql, "SELECT CAST(MASTER_GTID_WAIT('{list}',{seconds}.{thousandths:03}) AS BINARY) w LIMIT 1")
             }
-            _ => None,
+            _ => return None,
+        };
+        written.is_ok().then_some(sql)
+    }
+
+    /// What an OK without a row says to [`Self::wait_statement`].
+    #[must_use]
+    pub const fn answer_of_ok(&self) -> WaitAnswer {
+        match self {
+            Self::Mysql(_) => WaitAnswer::Reached,
+            _ => WaitAnswer::Failed,
         }
     }
 }
@@ -64,11 +81,17 @@ impl Position {
 impl WaitAnswer {
     /// Reads the only column of the only row; None is NULL.
     #[must_use]
-    pub fn read(column: Option<&[u8]>) -> Self {
+    pub fn of_row(column: Option<&[u8]>) -> Self {
         match column {
             Some(b"0") => Self::Reached,
             Some(b"1" | b"-1") => Self::TimedOut,
             _ => Self::Failed,
         }
+    }
+
+    /// Reads a refusal.
+    #[must_use]
+    pub const fn of_err(err: &ErrPacket) -> Self {
+        if err.code == ErrorCode::DATA_OUT_OF_RANGE.code { Self::TimedOut } else { Self::Failed }
     }
 }
