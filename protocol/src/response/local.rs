@@ -2,6 +2,7 @@
 
 use super::{EofPacket, ErrPacket, OkHeader, OkPacket};
 use crate::packet::{SequenceId, put_packet};
+use crate::statement::{PrepareOk, StatementId};
 use crate::wire::Put;
 use crate::{Capabilities, StatusFlags};
 
@@ -54,35 +55,63 @@ impl LocalReply {
     /// One row with one column of ASCII text. `extended`: the client expects MariaDB's list of extended metadata.
     #[must_use]
     pub fn text(self, column: &[u8], extended: bool, value: &[u8]) -> Vec<u8> {
-        let layout = Layout {
-            column_type: 253, // VAR_STRING
-            collation: 45,    // utf8mb4_general_ci
-            display_width: u32::try_from(value.len()).unwrap_or(u32::MAX).saturating_mul(4),
-            flags: 0x0001, // NOT NULL
-            decimals: 31,
-            extended,
-        };
-        self.one_value(&layout.definition(column), value)
+        self.one_value(&Layout::text(value.len(), extended).definition(column), value)
     }
 
-    fn one_value(mut self, definition: &[u8], value: &[u8]) -> Vec<u8> {
+    /// The same as COM_STMT_EXECUTE is answered.
+    #[must_use]
+    pub fn binary_text(self, column: &[u8], extended: bool, value: &[u8]) -> Vec<u8> {
+        let mut row = vec![0, 0]; // header, and no NULL
+        row.put_bytes_lenenc(value);
+        self.one_row(&Layout::text(value.len(), extended).definition(column), &row)
+    }
+
+    /// The answer to COM_STMT_PREPARE: `params` parameters, and the name of the column of text that executions answer.
+    #[must_use]
+    pub fn prepared(mut self, statement: StatementId, params: u16, column: Option<&[u8]>, extended: bool) -> Vec<u8> {
+        let columns = u16::from(column.is_some());
+        let ok = PrepareOk { statement, columns, params, warnings: self.warnings, metadata_follows: true };
+        let mut out = self.framed(&ok.encode(self.capabilities));
+        for (count, name) in [(params, Some(b"?".as_slice())), (columns, column)] {
+            let definition = Layout::text(usize::from(u16::MAX), extended).definition(name.unwrap_or_default());
+            for _ in 0..count {
+                out.extend(self.framed(&definition));
+            }
+            if count > 0 {
+                out.extend(self.end_of_definitions());
+            }
+        }
+        out
+    }
+
+    fn one_value(self, definition: &[u8], value: &[u8]) -> Vec<u8> {
+        let mut row = Vec::new();
+        row.put_bytes_lenenc(value);
+        self.one_row(definition, &row)
+    }
+
+    fn one_row(mut self, definition: &[u8], row: &[u8]) -> Vec<u8> {
         let mut count = vec![1];
         if self.metadata_flag {
             count.push(1);
         }
         let mut out = self.framed(&count);
         out.extend(self.framed(definition));
-        if !self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
-            let mut eof = Vec::new();
-            EofPacket { warnings: 0, status: self.status }.put(&mut eof);
-            out.extend(self.framed(&eof));
-        }
-        let mut row = Vec::new();
-        row.put_bytes_lenenc(value);
-        out.extend(self.framed(&row));
+        out.extend(self.end_of_definitions());
+        out.extend(self.framed(row));
         let end = self.end_of_rows();
         out.extend(self.framed(&end));
         out
+    }
+
+    /// EOF, for clients that expect one.
+    fn end_of_definitions(&mut self) -> Vec<u8> {
+        if self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
+            return Vec::new();
+        }
+        let mut eof = Vec::new();
+        EofPacket { warnings: 0, status: self.status }.put(&mut eof);
+        self.framed(&eof)
     }
 
     fn end_of_rows(&self) -> Vec<u8> {
@@ -148,6 +177,18 @@ struct Layout {
 }
 
 impl Layout {
+    /// VAR_STRING of this many characters, never NULL.
+    fn text(length: usize, extended: bool) -> Self {
+        Self {
+            column_type: 253, // VAR_STRING
+            collation: 45,    // utf8mb4_general_ci
+            display_width: u32::try_from(length).unwrap_or(u32::MAX).saturating_mul(4),
+            flags: 0x0001, // NOT NULL
+            decimals: 31,
+            extended,
+        }
+    }
+
     /// ColumnDefinition41 of an expression.
     fn definition(&self, name: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();

@@ -5,7 +5,7 @@
 use bitflags::bitflags;
 
 use super::StatementId;
-use super::parameters::{Names, ParameterBlock, find_text, read_type};
+use super::parameters::{Names, ParameterBlock, ParameterType, find_text, is_text, read_type};
 use crate::wire::{Put, Reader};
 use crate::{Capabilities, ProtocolError};
 
@@ -138,6 +138,23 @@ impl<'a> ExecuteRequest<'a> {
         }
         let mut found = None;
         block.walk(self.payload, types, self.names, block.count, long_data, find_text(name, &mut found)).ok()?;
+        found
+    }
+
+    /// The value of the parameter at `index`, where it is text; None also where it is NULL. `types` and `long_data` as for
+    /// [`Self::check_values`].
+    #[must_use]
+    pub fn text(&self, index: usize, types: &'a [u8], long_data: &dyn Fn(usize) -> bool) -> Option<&'a [u8]> {
+        let block = self.parameters.as_ref()?;
+        let types = self.types().unwrap_or(types);
+        let (mut at, mut found) = (0, None);
+        let visit = |kind: ParameterType<'a>, value| {
+            if at == index && is_text(kind.kind) {
+                found = value;
+            }
+            at += 1;
+        };
+        block.walk(self.payload, types, self.names, index.saturating_add(1), long_data, visit).ok()?;
         found
     }
 

@@ -141,6 +141,6 @@ fn read_value<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Option<&'a [u8]>,
 }
 
 /// Types whose value is a text or byte string.
-const fn is_text(kind: u8) -> bool {
+pub(super) const fn is_text(kind: u8) -> bool {
     matches!(kind, 15 | 245 | 247..=254)
 }

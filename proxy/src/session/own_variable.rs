@@ -15,32 +15,53 @@ use crate::buffer::Buffer;
 const NO_TOKEN: &str = "Rolecall cannot tell what this session has seen: the servers have no GTIDs, or the primary does not \
                         answer. Nothing was changed; a retry is safe";
 
+/// The protocol of a reply's row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RowForm {
+    /// COM_QUERY's.
+    Text,
+    /// COM_STMT_EXECUTE's.
+    Binary,
+}
+
 impl Session {
     /// Answers a statement that is about one of the proxy's variables.
     pub(super) async fn own_variable(
         &mut self,
         usage: OwnVariableUse<'_>,
+        form: RowForm,
         buffer: &mut Buffer,
     ) -> Result<(), CloseReason> {
         match usage {
             OwnVariableUse::Show(variable, column) => match self.own_value(variable, buffer).await? {
                 Some(value) => {
-                    let extended = self.identity.mariadb.contains(MariadbCapabilities::EXTENDED_METADATA);
-                    let reply = self.local(SequenceId(1)).text(column, extended, value.as_bytes());
+                    let (extended, local) = (self.expects_extended_metadata(), self.local(SequenceId(1)));
+                    let reply = match form {
+                        RowForm::Text => local.text(column, extended, value.as_bytes()),
+                        RowForm::Binary => local.binary_text(column, extended, value.as_bytes()),
+                    };
                     self.note_own_answer(true);
                     self.send(&reply).await
                 }
                 None => self.send_error(&ErrPacket::new(ErrorCode::NO_SERVER, NO_TOKEN)).await,
             },
             OwnVariableUse::Set(variable, value) => match self.set_own(variable, value) {
-                Ok(()) => {
-                    let reply = self.local(SequenceId(1)).ok();
-                    self.note_own_answer(false);
-                    self.send(&reply).await
-                }
+                Ok(()) => self.say_ok().await,
                 Err(err) => self.send_error(&err).await,
             },
+            OwnVariableUse::Bind(variable) => self.send_error(&refused(variable, b"?", "it is no text")).await,
         }
+    }
+
+    /// The proxy's own OK.
+    pub(super) async fn say_ok(&mut self) -> Result<(), CloseReason> {
+        let reply = self.local(SequenceId(1)).ok();
+        self.note_own_answer(false);
+        self.send(&reply).await
+    }
+
+    pub(super) const fn expects_extended_metadata(&self) -> bool {
+        self.identity.mariadb.contains(MariadbCapabilities::EXTENDED_METADATA)
     }
 
     async fn own_value(&mut self, variable: OwnVariable, buffer: &mut Buffer) -> Result<Option<String>, CloseReason> {
@@ -70,12 +91,7 @@ impl Session {
     }
 
     fn set_own(&mut self, variable: OwnVariable, value: Option<&[u8]>) -> Result<(), ErrPacket> {
-        let refused = |value: &[u8], why: &str| {
-            let value = String::from_utf8_lossy(&value[..value.len().min(64)]).into_owned();
-            let name = variable.name();
-            let text = format!("Variable '{name}' can't be set to the value of '{value}': {why}");
-            ErrPacket::new(ErrorCode::WRONG_VALUE_FOR_VARIABLE, text)
-        };
+        let refused = |value: &[u8], why: &str| refused(variable, value, why);
         match (variable, value) {
             (OwnVariable::Consistency, None) => self.reads.level = self.reads.default_level,
             (OwnVariable::Consistency, Some(value)) => {
@@ -98,4 +114,11 @@ impl Session {
     pub(super) fn adopt(&mut self, token: &[u8]) -> Result<(), ErrPacket> {
         self.set_own(OwnVariable::CausalToken, Some(token))
     }
+}
+
+fn refused(variable: OwnVariable, value: &[u8], why: &str) -> ErrPacket {
+    let value = String::from_utf8_lossy(&value[..value.len().min(64)]).into_owned();
+    let name = variable.name();
+    let text = format!("Variable '{name}' can't be set to the value of '{value}': {why}");
+    ErrPacket::new(ErrorCode::WRONG_VALUE_FOR_VARIABLE, text)
 }

@@ -10,8 +10,8 @@ use rolecall_router::command::{is_repeatable, may_have_changed_data};
 use rolecall_router::decide::{Mode, ReadsOnPrimary};
 use rolecall_router::session::Pins;
 use rolecall_router::sql::{
-    Access, Effects, Hint, NamedCollation, OwnVariable, Statement, Verb, bare_connection_id, names_collation,
-    own_variable, redacted,
+    Access, Effects, Hint, NamedCollation, OwnVariable, OwnVariableUse, Statement, Verb, bare_connection_id,
+    names_collation, own_variable, redacted,
 };
 use rolecall_router::topology::{Primary, Role, ServerId};
 
@@ -19,6 +19,7 @@ use super::dispatch::Job;
 use super::forward::Exchanged;
 use super::line::no_connection;
 use super::links::{Destination, Hold, LinkError, unreachable};
+use super::own_variable::RowForm;
 use super::relay::Outcome;
 use super::waits::Voided;
 use super::{CloseReason, Session};
@@ -31,6 +32,19 @@ use crate::monotonic;
 const PIN_TEXT: usize = 120;
 /// A statement during which its server was lost this many times is not sent again: it may be what kills servers.
 const LOSSES: u32 = 2;
+
+/// How the tries of one job go on.
+#[derive(Debug, Default)]
+struct Tries {
+    /// Where the next one goes, whatever would be decided.
+    forced: Option<ServerId>,
+    /// How often its server was lost.
+    losses: u32,
+    /// A server that had too many prepared statements has closed some for it.
+    has_made_room: bool,
+    /// What its connection must be told first goes in its own write.
+    goes_ahead: bool,
+}
 
 /// What came of the search for a connection.
 enum Ready {
@@ -79,8 +93,10 @@ impl Session {
         }
         if statement.effects.contains(Effects::OWN_VARIABLE) {
             let sql = sql.to_vec();
-            if let Some(usage) = own_variable(&sql, self.state.lexing()) {
-                return Box::pin(self.own_variable(usage, buffer)).await;
+            match own_variable(&sql, self.state.lexing()) {
+                // A place for a value, where there is none: for the server to refuse.
+                None | Some(OwnVariableUse::Bind(_)) => {}
+                Some(usage) => return Box::pin(self.own_variable(usage, RowForm::Text, buffer)).await,
             }
         }
         if statement.verb == Verb::Kill {
@@ -152,46 +168,44 @@ impl Session {
     ) -> Result<Option<ServerId>, CloseReason> {
         let started = monotonic::nanoseconds();
         let mut hold = Hold::default();
-        let mut forced = None;
-        let mut losses = 0;
-        let mut has_made_room = false;
-        let mut goes_ahead = job.command == Command::Query && is_repeatable(&job.statement);
+        let mut tries =
+            Tries { goes_ahead: job.command == Command::Query && is_repeatable(&job.statement), ..Tries::default() };
         if job.statement.effects.contains(Effects::TRACKERS) {
             self.state.hand_over_trackers();
         }
         loop {
-            let Destination { server: target, wait } = match forced {
+            let Destination { server: target, wait } = match tries.forced {
                 Some(server) => Destination::at(server),
-                None => match self.target_of(&job, goes_ahead, &mut hold, buffer).await? {
+                None => match self.target_of(&job, tries.goes_ahead, &mut hold, buffer).await? {
                     Ok(target) => target,
                     Err(err) => return self.send_error(&err).await.map(|()| None),
                 },
             };
             let tied = self.state.tied_to().is_some() || self.state.unread_at() == Some(target);
             let unknown = self.may_have_changed_data(&job);
-            self.sharing.goes_ahead = goes_ahead;
+            self.sharing.goes_ahead = tries.goes_ahead;
             let ready = self.ready(target, &job, &mut hold, buffer, taken).await;
             self.sharing.goes_ahead = false;
             let (mut link, own) = match ready? {
                 Ready::Go(link, own) => (link, own),
                 Ready::Again => {
-                    forced = forced.filter(|server| self.is_primary(*server));
+                    tries.forced = tries.forced.filter(|server| self.is_primary(*server));
                     continue;
                 }
                 Ready::Elsewhere => {
-                    forced = None;
+                    tries.forced = None;
                     continue;
                 }
                 Ready::At(server) => {
-                    forced = Some(server);
+                    tries.forced = Some(server);
                     continue;
                 }
                 Ready::Told => return Ok(None),
             };
-            forced = None;
+            tries.forced = None;
             if wait.is_some() && !link.can_go_ahead(&[]) {
                 self.put_back(link);
-                goes_ahead = false;
+                tries.goes_ahead = false;
                 continue;
             }
             link.waits_ahead = wait;
@@ -206,28 +220,16 @@ impl Session {
                     }
                     return Ok(accepted);
                 }
-                Exchanged::Misplaced(err) => match self.primary_other_than(target) {
-                    Some(primary) => forced = Some(primary),
-                    None => return self.send_error(&err).await.map(|()| None),
-                },
-                // Once more, told what and by whom it is refused.
-                Exchanged::Void(Voided::NotUpToDate) => goes_ahead = false,
-                // Noted: until a replica tells more, reads are the primary's.
-                Exchanged::Void(Voided::TooLate) => {}
-                Exchanged::Void(Voided::Interrupted(err)) => return self.send_error(&err).await.map(|()| None),
-                Exchanged::TooManyStatements(err) => {
-                    // It was refused: it may be sent again, once.
-                    if std::mem::replace(&mut has_made_room, true) || !Box::pin(self.make_room_at(target)).await {
-                        return self.send_error(&err).await.map(|()| None);
-                    }
-                    forced = Some(target);
-                }
                 Exchanged::Lost { reached, boundary } => {
-                    losses += 1;
+                    tries.losses += 1;
                     self.note_lost(target);
-                    if tied || reached || losses >= LOSSES || !is_repeatable(&job.statement) {
-                        self.report_loss(boundary, tied, unknown).await?;
-                        return Ok(None);
+                    if tied || reached || tries.losses >= LOSSES || !is_repeatable(&job.statement) {
+                        return self.report_loss(boundary, tied, unknown).await.map(|()| None);
+                    }
+                }
+                other => {
+                    if let Some(err) = self.refused(other, target, &mut tries).await {
+                        return self.send_error(&err).await.map(|()| None);
                     }
                 }
             }
@@ -235,6 +237,29 @@ impl Session {
                 return Err(CloseReason::Killed);
             }
         }
+    }
+
+    /// What comes of a job that did nothing at `target`: the error that its client is told, or None: it is tried once more.
+    async fn refused(&mut self, exchanged: Exchanged, target: ServerId, tries: &mut Tries) -> Option<ErrPacket> {
+        match exchanged {
+            Exchanged::Misplaced(err) => match self.primary_other_than(target) {
+                Some(primary) => tries.forced = Some(primary),
+                None => return Some(err),
+            },
+            // Once more, told what and by whom it is refused.
+            Exchanged::Void(Voided::NotUpToDate) => tries.goes_ahead = false,
+            Exchanged::Void(Voided::Interrupted(err)) => return Some(err),
+            Exchanged::TooManyStatements(err) => {
+                // It was refused: it may be sent again, once.
+                if std::mem::replace(&mut tries.has_made_room, true) || !Box::pin(self.make_room_at(target)).await {
+                    return Some(err);
+                }
+                tries.forced = Some(target);
+            }
+            // Noted: until a replica tells more, reads are the primary's.
+            Exchanged::Void(Voided::TooLate) | Exchanged::Done(_) | Exchanged::Lost { .. } => {}
+        }
+        None
     }
 
     /// A link to `target` for the job.

@@ -2,7 +2,7 @@
 
 use rolecall_protocol::Capabilities;
 use rolecall_tests::on_every_server;
-use rolecall_tests::raw::Parameter;
+use rolecall_tests::raw::{Parameter, Part};
 
 use crate::field::Field;
 
@@ -26,6 +26,51 @@ on_every_server! {
             assert_eq!(reader.run("select count(*) from t where id = 10").value(), "1", "{front}");
         }
         drop(held);
+    }
+
+    /// Drivers that prepare all that they run: no server knows the proxy's variables.
+    fn a_token_is_read_and_brought_by_prepared_statements(stage) {
+        let mut field = Field::new(stage, "cons_prepared_token");
+        for capabilities in [Capabilities::empty(), Capabilities::DEPRECATE_EOF, Capabilities::OPTIONAL_RESULTSET_METADATA] {
+            field.options = field.options.clone().with(capabilities);
+            let (mut writer, mut reader) = (field.session(), field.session());
+            writer.run("delete from t where id = 10");
+            stage.set.wait_until_replicated();
+            let held = field.hold_all_back();
+            let ask = writer.prepare("select @@rolecall_causal_token as token");
+            assert_eq!((ask.parameters, ask.columns), (0, 1));
+            writer.run("insert into t values (10, 1)");
+            let told = writer.execute(ask.id, &[]).expect_ok("the token");
+            assert_eq!(told.count(Part::Row), 1);
+            let token = told.packets.iter().find_map(|packet| {
+                let at = packet.payload.windows(4).position(|part| part == b"rc1:")?;
+                String::from_utf8(packet.payload[at..].to_vec()).ok()
+            });
+            let token = token.expect("a token");
+            assert_eq!(writer.run("select @@rolecall_causal_token").value(), token);
+            // Between others of its own: their ids are apart.
+            let read = reader.prepare("select count(*) from t where id = 10");
+            let bring = reader.prepare("set rolecall_causal_token = ?");
+            let level = reader.prepare("set rolecall_consistency = strong");
+            assert_eq!((bring.parameters, bring.columns, level.parameters), (1, 0, 0));
+            assert_eq!(reader.execute(bring.id, &[Parameter::text("nonsense")]).code(), 1231);
+            assert_eq!(reader.execute(bring.id, &[Parameter::null()]).code(), 1231);
+            reader.execute(bring.id, &[Parameter::text(&token)]).expect_ok("the token");
+            reader.execute_with(bring.id, 0, &[Parameter::text(&token)], false).expect_ok("types are known");
+            assert_eq!(reader.run("select count(*) from t where id = 10").value(), "1");
+            assert_eq!(reader.execute(read.id, &[]).expect_ok("others run on").count(Part::Row), 1);
+            reader.execute(level.id, &[]).expect_ok("the level");
+            assert_eq!(reader.run("select @@rolecall_consistency").value(), "strong");
+            reader.close_statement(bring.id);
+            assert_eq!(reader.execute(bring.id, &[Parameter::text(&token)]).code(), 1243);
+            reader.reset_connection().expect_ok("reset");
+            assert_eq!(reader.execute(level.id, &[]).code(), 1243);
+            drop(held);
+        }
+        // What mentions more is the servers' to refuse.
+        let mut client = field.session();
+        assert_eq!(client.try_prepare("select @@rolecall_causal_token, 1").code(), 1193);
+        assert_eq!(client.query("set rolecall_causal_token = ?").code(), 1064);
     }
 
     /// F2: what was read at a replica, or at the primary, is in the token as well.
@@ -97,7 +142,7 @@ fn a_token_comes_as_a_query_attribute() {
     let mut another = field.session();
     let read = another.prepare(count).id;
     let reply = another.execute_with_attributes(read, &[], &attribute).expect_ok("execute");
-    assert_eq!(reply.count(rolecall_tests::raw::Part::Row), 1);
+    assert_eq!(reply.count(Part::Row), 1);
     drop(held);
     // Q16: what is asked for the token's sake must not come between a statement and the question about it.
     let mut third = field.session();

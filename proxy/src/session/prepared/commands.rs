@@ -5,24 +5,23 @@ use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::packet::HEADER_LENGTH;
 use rolecall_protocol::response::{ErrPacket, ReplyKind};
 use rolecall_protocol::statement::{BulkRequest, ExecuteRequest, read_statement_id};
-use rolecall_router::sql::{Effects, Hint, NamedCollation, OwnVariable, Statement, names_collation};
+use rolecall_router::sql::{Effects, Hint, NamedCollation, OwnVariable, Statement, names_collation, own_variable};
 
 use super::statements::Prepared;
-use super::{malformed, unknown_statement};
+use super::{malformed, too_many_statements, unknown_statement};
 use crate::buffer::Buffer;
 use crate::session::answers::too_late;
 use crate::session::dispatch::Job;
 use crate::session::{CloseReason, Session};
-
-/// Prepared statements that one session may have: servers' max_prepared_stmt_count is 16382 for all sessions together, and
-/// no single one may take all of it.
-const STATEMENTS_PER_SESSION: usize = 8000;
 
 impl Session {
     /// COM_STMT_PREPARE.
     pub(in crate::session) async fn prepare(&mut self, buffer: &mut Buffer, taken: usize) -> Result<(), CloseReason> {
         let sql = &buffer.filled()[HEADER_LENGTH + 1..taken];
         let mut statement = self.worker.classify(sql, self.state.lexing()).in_schema(self.state.schema());
+        if statement.effects.contains(Effects::OWN_VARIABLE) && own_variable(sql, self.state.lexing()).is_some() {
+            return self.prepare_own(sql.into()).await;
+        }
         let mut collation = None;
         if statement.effects.contains(Effects::SETS_COLLATION)
             && let Some(NamedCollation { name, is_alone }) = names_collation(sql, self.state.lexing())
@@ -52,11 +51,8 @@ impl Session {
         sql: Option<&[u8]>,
         statement: Statement,
     ) -> Result<Job, ErrPacket> {
-        if self.prepared.by_id.len() >= STATEMENTS_PER_SESSION {
-            let text = format!(
-                "Can't create more than max_prepared_stmt_count statements (current value: {STATEMENTS_PER_SESSION})"
-            );
-            return Err(ErrPacket::new(ErrorCode::MAX_PREPARED_STMT_COUNT_REACHED, text));
+        if self.prepared.is_full() {
+            return Err(too_many_statements());
         }
         let key = self.prepared.key_of(sql, &self.state, &mut self.worker.statement_texts.borrow_mut());
         self.prepared.pending = Some(Prepared::new(key, statement));
@@ -74,6 +70,11 @@ impl Session {
         buffer: &mut Buffer,
         taken: usize,
     ) -> Result<(), CloseReason> {
+        if self.prepared.has_own()
+            && let Some(done) = Box::pin(self.continue_own(command, buffer, taken)).await
+        {
+            return done;
+        }
         match self.execute_job(command, &buffer.filled()[HEADER_LENGTH..taken], true) {
             Ok(job) if self.executes_too_late(&job) => self.send_error(&too_late()).await,
             Ok(job) => self.run(buffer, taken, job).await,
@@ -155,6 +156,11 @@ impl Session {
         buffer: &mut Buffer,
         taken: usize,
     ) -> Result<(), CloseReason> {
+        if self.prepared.has_own()
+            && let Some(done) = self.continue_own(command, buffer, taken).await
+        {
+            return done;
+        }
         let (name, kind) = match command {
             Command::StmtFetch => ("mysqld_stmt_fetch", ReplyKind::Rows),
             _ => ("mysqld_stmt_reset", ReplyKind::Single),
@@ -186,6 +192,7 @@ impl Session {
             return self.send_error(&malformed(self.state.lexing().flavour)).await;
         };
         let id = self.prepared.resolve(id);
+        self.prepared.remove_own(id);
         let Some(closed) = self.prepared.remove(id) else { return Ok(()) };
         for link in &mut self.links {
             if link.statements.close(&closed.key) {

@@ -9,6 +9,7 @@ mod fit;
 mod long_data;
 mod noted;
 mod outgoing;
+mod own;
 mod room;
 mod statements;
 
@@ -17,6 +18,17 @@ use rolecall_protocol::response::ErrPacket;
 use rolecall_router::sql::Flavour;
 
 pub(in crate::session) use statements::PreparedStatements;
+
+/// Prepared statements that one session may have: servers' max_prepared_stmt_count is 16382 for all sessions together, and
+/// no single one may take all of it.
+const STATEMENTS_PER_SESSION: usize = 8000;
+
+fn too_many_statements() -> ErrPacket {
+    ErrPacket::new(
+        ErrorCode::MAX_PREPARED_STMT_COUNT_REACHED,
+        format!("Can't create more than max_prepared_stmt_count statements (current value: {STATEMENTS_PER_SESSION})"),
+    )
+}
 
 fn malformed(flavour: Flavour) -> ErrPacket {
     // The flavours differ by a full stop.

@@ -8,6 +8,8 @@ use rolecall_router::session::SessionState;
 use rolecall_router::sql::Statement;
 use rolecall_router::topology::ServerId;
 
+use super::STATEMENTS_PER_SESSION;
+use super::own::OwnStatement;
 use crate::backend::{StatementContext, StatementKey, StatementText, StatementTexts};
 
 /// Bytes of their texts that are kept for one session, so that another server can be given them. Beyond it a statement
@@ -45,6 +47,8 @@ pub(super) struct Prepared {
 #[derive(Debug, Default)]
 pub(in crate::session) struct PreparedStatements {
     pub(super) by_id: ById,
+    /// Those that no server knows. Few: a list.
+    own: Vec<(u32, OwnStatement)>,
     last_id: u32,
     /// Bytes of all texts.
     texts: usize,
@@ -110,8 +114,41 @@ impl PreparedStatements {
     pub(in crate::session) fn clear(&mut self) {
         self.without_text = 0;
         self.by_id.clear();
+        self.own.clear();
         self.texts = 0;
         self.context = None;
+    }
+
+    /// Whether it has as many as a session may have.
+    pub(super) fn is_full(&self) -> bool {
+        self.by_id.len() + self.own.len() >= STATEMENTS_PER_SESSION
+    }
+
+    /// Whether there are any that no server knows.
+    pub(super) const fn has_own(&self) -> bool {
+        !self.own.is_empty()
+    }
+
+    /// One of them.
+    pub(super) fn own(&self, id: u32) -> Option<&OwnStatement> {
+        self.own.iter().find(|(known, _)| *known == id).map(|(_, own)| own)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn own_mut(&mut self, id: u32) -> Option<&mut OwnStatement> {
+        self.own.iter_mut().find(|(known, _)| *known == id).map(|(_, own)| own)
+    }
+
+    pub(super) fn insert_own(&mut self, id: u32, own: OwnStatement) {
+        self.texts += own.text_length();
+        self.own.push((id, own));
+        self.last_id = id;
+    }
+
+    pub(super) fn remove_own(&mut self, id: u32) {
+        if let Some(at) = self.own.iter().position(|(known, _)| *known == id) {
+            self.texts -= self.own.swap_remove(at).1.text_length();
+        }
     }
 
     /// Whether a text of this length is kept.
@@ -172,7 +209,7 @@ impl PreparedStatements {
             0 | LAST_PREPARED => 1,
             id => id,
         };
-        while self.by_id.contains_key(&id) {
+        while self.by_id.contains_key(&id) || self.own(id).is_some() {
             id = id.wrapping_add(1).max(1);
         }
         id

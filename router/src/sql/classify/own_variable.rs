@@ -13,6 +13,8 @@ pub enum OwnVariableUse<'a> {
     Show(OwnVariable, &'a [u8]),
     /// `SET name = value`; None is DEFAULT.
     Set(OwnVariable, Option<&'a [u8]>),
+    /// `SET name = ?`, to be prepared.
+    Bind(OwnVariable),
 }
 
 /// Reads a statement that is about one of the proxy's variables and nothing else. None for all others: a server answers
@@ -58,6 +60,7 @@ fn set<'a>(reader: &mut Reader<'a>) -> Option<OwnVariableUse<'a>> {
         Kind::Text if matches!(value.text.first(), Some(b'\'' | b'"')) && !value.text.contains(&b'\\') => {
             Some(value.text.get(1..value.text.len() - 1)?)
         }
+        Kind::Punctuation(b'?') => return Some(OwnVariableUse::Bind(own)),
         _ => return None,
     };
     Some(OwnVariableUse::Set(own, value))
@@ -83,7 +86,7 @@ mod tests {
     #[test]
     fn one_variable_and_nothing_else() {
         use OwnVariable::{CausalToken, Consistency};
-        use OwnVariableUse::{Set, Show};
+        use OwnVariableUse::{Bind, Set, Show};
         for (sql, expected) in [
             ("SELECT @@rolecall_consistency", Show(Consistency, b"@@rolecall_consistency".as_slice())),
             ("select @@session.Rolecall_Causal_Token AS t;", Show(CausalToken, b"t")),
@@ -91,6 +94,7 @@ mod tests {
             ("SET SESSION rolecall_consistency='global'", Set(Consistency, Some(b"global"))),
             ("SET @@rolecall_consistency := DEFAULT", Set(Consistency, None)),
             ("SET @@session.rolecall_causal_token = \"rc1:\"", Set(CausalToken, Some(b"rc1:"))),
+            ("set rolecall_causal_token = ?", Bind(CausalToken)),
         ] {
             assert_eq!(read(sql), Some(expected), "{sql}");
         }
