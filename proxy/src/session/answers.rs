@@ -77,6 +77,19 @@ impl Session {
         self.keep_own(row_count, found_rows, Conditions::none());
     }
 
+    /// Answers a statement with an error that no connection can tell of: it was never there, or what ran there is thrown away.
+    pub(super) async fn fail(&mut self, err: &ErrPacket) -> Result<(), CloseReason> {
+        self.note_own_failure(err);
+        self.send_error(err).await
+    }
+
+    /// The client is told this in place of what its statement would have said.
+    pub(super) fn note_own_failure(&mut self, err: &ErrPacket) {
+        let found_rows = self.state.told().found_rows;
+        self.keep_own(-1, found_rows, Conditions::of_err(err));
+        self.state.observe_own_err(false);
+    }
+
     /// The proxy itself has answered a COM_PING, which leaves all but ROW_COUNT().
     pub(super) fn note_own_ping(&mut self) {
         self.state.assume_told(Told { row_count: Some(0), ..self.state.told() }, None);

@@ -100,10 +100,10 @@ impl Session {
             }
             drop(guard);
         }
-        if Arc::ptr_eq(&victim, &self.handle) && !query_only {
+        if Arc::ptr_eq(&victim, &self.handle) {
             let err = ErrPacket::new(ErrorCode::QUERY_INTERRUPTED, "Query execution was interrupted");
-            let _ = self.send_error(&err).await;
-            return Err(CloseReason::Killed);
+            let told = self.fail(&err).await;
+            return if query_only { told } else { Err(CloseReason::Killed) };
         }
         self.note_own_answer(false);
         let ok = self.local(SequenceId(1)).ok();

@@ -178,7 +178,7 @@ impl Session {
                 Some(server) => Destination::at(server),
                 None => match self.target_of(&job, tries.goes_ahead, &mut hold, buffer).await? {
                     Ok(target) => target,
-                    Err(err) => return self.send_error(&err).await.map(|()| None),
+                    Err(err) => return self.fail(&err).await.map(|()| None),
                 },
             };
             let tied = self.state.tied_to().is_some() || self.state.unread_at() == Some(target);
@@ -229,7 +229,7 @@ impl Session {
                 }
                 other => {
                     if let Some(err) = self.refused(other, target, &mut tries).await {
-                        return self.send_error(&err).await.map(|()| None);
+                        return self.fail(&err).await.map(|()| None);
                     }
                 }
             }
@@ -288,14 +288,14 @@ impl Session {
             LinkError::Refused(err) => match self.primary_instead_of(target) {
                 // Trap F10: what the session set or prepared at the primary may name what a replica does not have yet.
                 Some(primary) => return Ok(Ready::At(primary)),
-                None => self.send_error(&err).await?,
+                None => self.fail(&err).await?,
             },
             LinkError::NoneFree => {
                 if Box::pin(self.wait_in_line(target, hold, buffer)).await? {
                     return Ok(Ready::Again);
                 }
                 self.worker.metrics.errors.increment(ErrorKind::NoServer);
-                self.send_error(&no_connection(self.worker.shared.gates.limits())).await?;
+                self.fail(&no_connection(self.worker.shared.gates.limits())).await?;
             }
             LinkError::Stays => return Ok(Ready::Elsewhere),
             LinkError::TieLost => {
@@ -306,7 +306,7 @@ impl Session {
                 if self.wait_for_reachable(hold, buffer).await? {
                     return Ok(Ready::Again);
                 }
-                self.send_error(&unreachable(&reason)).await?;
+                self.fail(&unreachable(&reason)).await?;
             }
         }
         Ok(Ready::Told)
@@ -340,6 +340,7 @@ impl Session {
                 "Rolecall lost the server before it answered this statement, which changes no data: a retry is safe",
             )
         };
+        self.note_own_failure(&err);
         let bytes = self.local(sequence).err(&err);
         self.send(&bytes).await?;
         if tied { Err(CloseReason::ServerLost) } else { Ok(()) }

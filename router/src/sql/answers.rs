@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 
+use rolecall_protocol::response::ErrPacket;
+
 /// The answers, as far as they are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answers {
@@ -57,6 +59,14 @@ impl Conditions {
     #[must_use]
     pub fn none() -> Self {
         Self::Known { list: Vec::new(), charset: "utf8mb4".into() }
+    }
+
+    /// Of a statement that ended in an error of the proxy's own.
+    #[must_use]
+    pub fn of_err(err: &ErrPacket) -> Self {
+        let code = err.code.to_string().into_bytes();
+        let error = Condition { level: b"Error".to_vec(), code, message: err.message.clone() };
+        Self::Known { list: vec![error], charset: "utf8mb4".into() }
     }
 
     /// From the rows that answered [`CONDITIONS_QUESTION`]. `charset`: character_set_results; `told`: how many conditions the

@@ -51,6 +51,10 @@ on_every_server! {
             }
             assert!(is_over(&mut idle));
             assert_eq!(run.run("select count(*) from t").value(), "1");
+            // A statement that interrupts itself.
+            let me = id(&run.client);
+            assert_eq!(run.query(format!("kill query {me}")).code(), INTERRUPTED);
+            assert_eq!(run.run("select row_count()").value(), "-1");
             run.client.transcript.clear();
         });
     }

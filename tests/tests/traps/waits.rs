@@ -102,6 +102,10 @@ on_every_server! {
             assert!(killed.elapsed() < Duration::from_secs(20), "{:?}", killed.elapsed());
             drop(held);
             if kill == "kill query" {
+                // K1: what is told of the statement is what its client was told.
+                let row = client.run("show warnings").rows().remove(0);
+                assert_eq!(row[1].as_deref(), Some("1317"), "{row:?}");
+                assert_eq!(client.run("select row_count()").value(), "-1");
                 assert_eq!(client.run("select count(*) from t where id = 9").value(), "1");
             }
         }
