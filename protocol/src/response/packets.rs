@@ -11,6 +11,9 @@ use crate::statement::StatementId;
 use crate::wire::{Put, Reader};
 use crate::{Capabilities, ProtocolError, StatusFlags};
 
+/// The most that an OK packet has besides its texts: header, two numbers, status, warnings, two lengths.
+const FIXED_ROOM: usize = 1 + 2 * 9 + 2 + 2 + 2 * 9;
+
 /// The first byte of an OK packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OkHeader {
@@ -75,6 +78,7 @@ impl OkPacket {
     /// peer with SESSION_TRACK; MySQL announces changes that are empty, and so they travel on.
     pub fn put(&self, out: &mut Vec<u8>, capabilities: Capabilities) {
         let tracked = capabilities.contains(Capabilities::SESSION_TRACK);
+        out.reserve(FIXED_ROOM + self.info.len() + self.state_changes.len());
         let mut status = self.status;
         let with_changes = tracked && status.contains(StatusFlags::SESSION_STATE_CHANGED);
         status.set(StatusFlags::SESSION_STATE_CHANGED, with_changes);

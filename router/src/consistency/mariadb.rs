@@ -128,14 +128,34 @@ impl MariadbGtid {
     }
 }
 
+impl MariadbPosition {
+    /// Appends the text, for statements.
+    pub fn put(&self, out: &mut String) {
+        // Nothing that is written to a String fails.
+        let _ = self.write(out);
+    }
+
+    /// By hand, as [`super::gtid::GtidSet`] is written.
+    fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        let mut digits = itoa::Buffer::new();
+        for (index, gtid) in self.domains.iter().enumerate() {
+            if index > 0 {
+                out.write_char(',')?;
+            }
+            out.write_str(digits.format(gtid.domain))?;
+            out.write_char('-')?;
+            out.write_str(digits.format(gtid.server))?;
+            out.write_char('-')?;
+            out.write_str(digits.format(gtid.sequence))?;
+        }
+        Ok(())
+    }
+}
+
 /// As servers write it, sorted by domain.
 impl fmt::Display for MariadbPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, gtid) in self.domains.iter().enumerate() {
-            let comma = if index > 0 { "," } else { "" };
-            write!(f, "{comma}{}-{}-{}", gtid.domain, gtid.server, gtid.sequence)?;
-        }
-        Ok(())
+        self.write(f)
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::gtid::{Compact, GtidSet};
+use super::gtid::GtidSet;
 use super::mariadb::MariadbPosition;
 use super::{Position, PositionError};
 
@@ -43,12 +43,13 @@ impl CausalToken {
     /// # Errors
     /// [`TokenError::Unknown`], [`TokenError::TooLong`]
     pub fn new(position: &Position) -> Result<Self, TokenError> {
-        let text = match position {
-            Position::Start => Self::PREFIX.to_owned(),
-            Position::Mysql(set) => format!("{}{}", Self::PREFIX, Compact(set)),
-            Position::Mariadb(list) => format!("{}{list}", Self::PREFIX),
+        let mut text = Self::PREFIX.to_owned();
+        match position {
+            Position::Start => {}
+            Position::Mysql(set) => set.put_compact(&mut text),
+            Position::Mariadb(list) => list.put(&mut text),
             Position::Unknown => return Err(TokenError::Unknown),
-        };
+        }
         if text.len() > Self::MAX_LENGTH { Err(TokenError::TooLong) } else { Ok(Self(text)) }
     }
 

@@ -1,13 +1,11 @@
 //! Waiting at a server until it has executed a position.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
 
 use super::Position;
-use super::gtid::Compact;
 
 /// A wait, and what it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,22 +48,26 @@ impl Position {
     /// own it changes what ROW_COUNT() and FOUND_ROWS() answer on its connection.
     #[must_use]
     pub fn wait_statement(&self, timeout: Duration) -> Option<String> {
-        let timeout = timeout.clamp(SHORTEST, LONGEST).as_millis();
-        let (seconds, thousandths) = (timeout / 1000, timeout % 1000);
         // Enough for a set of one source.
         let mut sql = String::with_capacity(160);
-        let written = match self {
-            Self::Mysql(set) if !set.is_empty() => write!(
-                sql,
-                "DO ~0+COALESCE(WAIT_FOR_EXECUTED_GTID_SET('{}',{seconds}.{thousandths:03}),1)",
-                Compact(set)
-            ),
+        match self {
+            Self::Mysql(set) if !set.is_empty() => {
+                sql.push_str("DO ~0+COALESCE(WAIT_FOR_EXECUTED_GTID_SET('");
+                set.put_compact(&mut sql);
+                sql.push_str("',");
+                put_seconds(&mut sql, timeout);
+                sql.push_str("),1)");
+            }
             Self::Mariadb(list) if !list.is_empty() => {
-                write!(sql, "SELECT CAST(MASTER_GTID_WAIT('{list}',{seconds}.{thousandths:03}) AS BINARY) w LIMIT 1")
+                sql.push_str("SELECT CAST(MASTER_GTID_WAIT('");
+                list.put(&mut sql);
+                sql.push_str("',");
+                put_seconds(&mut sql, timeout);
+                sql.push_str(") AS BINARY) w LIMIT 1");
             }
             _ => return None,
-        };
-        written.is_ok().then_some(sql)
+        }
+        Some(sql)
     }
 
     /// What an OK without a row says to [`Self::wait_statement`].
@@ -76,6 +78,16 @@ impl Position {
             _ => WaitAnswer::Failed,
         }
     }
+}
+
+/// Seconds with three decimals.
+fn put_seconds(sql: &mut String, time: Duration) {
+    let mut digits = itoa::Buffer::new();
+    let time = time.clamp(SHORTEST, LONGEST);
+    sql.push_str(digits.format(time.as_secs()));
+    // The 1 in front keeps zeroes.
+    sql.push('.');
+    sql.push_str(&digits.format(1000 + time.subsec_millis())[1..]);
 }
 
 impl WaitAnswer {

@@ -16,7 +16,7 @@ mod tests;
 pub use intervals::Interval;
 pub use set::{GtidSet, TooLarge};
 pub use source::{Source, Tag};
-pub use text::{Compact, GtidError};
+pub use text::GtidError;
 
 /// The highest number that a server gives to a transaction.
 pub const MAX_NUMBER: u64 = i64::MAX as u64 - 1;

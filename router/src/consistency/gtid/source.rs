@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use uuid::Uuid;
+
 /// What a GTID has in front of its number. Two tags of one server count apart, as two servers do.
 ///
 /// <https://dev.mysql.com/doc/refman/9.5/en/replication-gtids-concepts.html>
@@ -27,35 +29,14 @@ impl Source {
     /// Reads `hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh`, in either case. The spellings without dashes or in braces, which
     /// servers take but never write, are refused.
     pub(super) fn uuid(text: &[u8]) -> Option<[u8; 16]> {
-        if text.len() != Self::UUID_LENGTH {
-            return None;
-        }
-        let mut uuid = [0; 16];
-        let mut at = 0;
-        for (index, byte) in uuid.iter_mut().enumerate() {
-            if DASHES_BEFORE.contains(&index) {
-                if text[at] != b'-' {
-                    return None;
-                }
-                at += 1;
-            }
-            *byte = hex(text[at])? << 4 | hex(text[at + 1])?;
-            at += 2;
-        }
-        Some(uuid)
+        // Of the other spellings none is as long.
+        let uuid = (text.len() == Self::UUID_LENGTH).then(|| Uuid::try_parse_ascii(text).ok());
+        uuid.flatten().map(Uuid::into_bytes)
     }
 
     /// Writes the UUID in lower case.
     pub(super) fn write_uuid(&self, out: &mut impl fmt::Write) -> fmt::Result {
-        let mut text = [b'-'; Self::UUID_LENGTH];
-        let mut at = 0;
-        for (index, byte) in self.uuid.iter().enumerate() {
-            at += usize::from(DASHES_BEFORE.contains(&index));
-            text[at] = DIGITS[usize::from(byte >> 4)];
-            text[at + 1] = DIGITS[usize::from(byte & 15)];
-            at += 2;
-        }
-        out.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        out.write_str(Uuid::from_bytes(self.uuid).hyphenated().encode_lower(&mut Uuid::encode_buffer()))
     }
 }
 
@@ -93,11 +74,4 @@ impl fmt::Debug for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.as_str())
     }
-}
-
-const DASHES_BEFORE: [usize; 4] = [4, 6, 8, 10];
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }

@@ -7,6 +7,12 @@ use super::*;
 const A: &str = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
 const B: &str = "ffffffff-71ca-11e1-9e33-c80aa9429562";
 
+fn compact(set: &GtidSet) -> String {
+    let mut text = String::new();
+    set.put_compact(&mut text);
+    text
+}
+
 fn set(text: &str) -> GtidSet {
     GtidSet::parse(text.replace('A', A).replace('B', B).as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
@@ -46,7 +52,7 @@ fn f6_texts_become_what_the_server_makes_of_them() {
         ("A:1-9223372036854775806", "A:1-9223372036854775806"),
     ] {
         assert_eq!(set(given).to_string(), text(canonical), "{given}");
-        assert_eq!(Compact(&set(given)).to_string(), text(canonical).replace('\n', ""), "{given}");
+        assert_eq!(compact(&set(given)), text(canonical).replace('\n', ""), "{given}");
     }
     let upper = text("A:1-3").to_uppercase();
     assert_eq!(GtidSet::parse(upper.as_bytes()), Ok(set("A:1-3")));
@@ -208,7 +214,7 @@ proptest! {
     fn what_is_written_is_read_again(ranges in ranges()) {
         let (set, _) = build(&ranges);
         prop_assert_eq!(GtidSet::parse(set.to_string().as_bytes()), Ok(set.clone()));
-        prop_assert_eq!(GtidSet::parse(Compact(&set).to_string().as_bytes()), Ok(set));
+        prop_assert_eq!(GtidSet::parse(compact(&set).as_bytes()), Ok(set));
     }
 
     #[test]

@@ -161,6 +161,8 @@ impl SessionState {
         may_be_hidden_codes: bool,
     ) -> Result<bool, ProtocolError> {
         let mut changed = false;
+        // Whether other connections have to be told something: not so for GTIDs, which each write brings.
+        let mut is_different = false;
         let (mut collation, mut character_sets) = (false, 0);
         let mut explained = effects.intersects(!(Effects::READ_ONLY | Effects::READS_INSERT_ID))
             || std::mem::take(&mut self.expects_state_change);
@@ -174,9 +176,11 @@ impl SessionState {
                     collation |= name == COLLATION;
                     character_sets |= character_set_bit(name);
                     if is_replayed(name) {
+                        is_different = true;
                         self.note_variable(name, value);
                         view.variables.insert(name.into(), value.into());
                     } else if name.starts_with(b"session_track_") {
+                        is_different = true;
                         self.tracking.own = true;
                         self.last.into_iter().for_each(|server| self.pin(Pins::OPAQUE_STATE, server));
                     } else if !is_harmless(name) {
@@ -184,7 +188,7 @@ impl SessionState {
                     }
                 }
                 SessionStateChange::Schema(schema) => {
-                    explained = true;
+                    (explained, is_different) = (true, true);
                     self.schema = schema.to_vec();
                     view.schema = schema.to_vec();
                 }
@@ -200,7 +204,7 @@ impl SessionState {
             let collation = if character_sets == SET_NAMES { self.by_names() } else { Vec::new() };
             self.put_variable(view, COLLATION, &collation);
         }
-        if !ok.state_changes.is_empty() {
+        if is_different {
             self.bump(view);
         }
         Ok(changed && !explained)
