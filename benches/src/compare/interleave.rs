@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use hdrhistogram::Histogram;
 
 use crate::client::Endpoint;
+use crate::interrupt;
 use crate::load::{Figures, Latency, Live, Load, Plan, Round, Summary};
 use crate::process::Process;
 use crate::workload::Workload;
@@ -58,6 +59,7 @@ pub fn interleave(
     }
     let mut measured: Vec<Vec<Measured>> = targets.iter().map(|_| Vec::new()).collect();
     for number in 0..rounds {
+        anyhow::ensure!(!interrupt::requested(), "interrupted");
         for offset in 0..targets.len() {
             // Another target begins each time, so that none always follows the same one.
             let index = (number + offset) % targets.len();

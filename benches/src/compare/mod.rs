@@ -1,6 +1,7 @@
 //! Several targets measured in one run: their rounds take turns, so that what the machine does beside hits all alike.
 
 mod bench_set;
+mod congestion;
 mod idle;
 mod instructions;
 mod interleave;

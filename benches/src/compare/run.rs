@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::congestion::CongestionControl;
 use super::report::{Case, Report};
 use super::{BenchSet, Machine, idle, interleave, pin, proxy, system_calls};
 use crate::cluster::Folder;
@@ -51,6 +52,8 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> anyhow::Result<
     let version = proxy::version(&program)?;
     progress("starting a primary, a replica, a relay and the proxy");
     let folder = Folder::new("compare")?;
+    let congestion_control = CongestionControl::steady();
+    progress(&congestion_control.words());
     raise_file_limit();
     let max_connections = 300 + usize::try_from(options.idle_sessions)?;
     let set = BenchSet::start(&program, max_connections, &folder)?;
@@ -91,6 +94,7 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> anyhow::Result<
         progress(&format!("{} idle sessions", options.idle_sessions));
         idle_sessions = Some(idle(&targets[2], options.idle_sessions, false)?);
     }
+    let placement = format!("{placement}; {}", congestion_control.words());
     let machine = Machine::here(set.cluster.version.clone(), version, placement);
     Ok(Report { machine, rounds: options.rounds, seconds: options.seconds, cases, calls, idle: idle_sessions })
 }
