@@ -5,7 +5,7 @@
 use bitflags::bitflags;
 
 use super::StatementId;
-use super::parameters::{Names, ParameterBlock, ParameterType, find_text, is_text, read_type};
+use super::parameters::{Names, ParameterBlock, find_text, is_text, read_type, read_value};
 use crate::wire::{Put, Reader};
 use crate::{Capabilities, ProtocolError};
 
@@ -141,21 +141,22 @@ impl<'a> ExecuteRequest<'a> {
         found
     }
 
-    /// The value of the parameter at `index`, where it is text; None also where it is NULL. `types` and `long_data` as for
-    /// [`Self::check_values`].
+    /// The type (`enum_field_types`) of the first parameter; None where types are left out.
     #[must_use]
-    pub fn text(&self, index: usize, types: &'a [u8], long_data: &dyn Fn(usize) -> bool) -> Option<&'a [u8]> {
-        let block = self.parameters.as_ref()?;
-        let types = self.types().unwrap_or(types);
-        let (mut at, mut found) = (0, None);
-        let visit = |kind: ParameterType<'a>, value| {
-            if at == index && is_text(kind.kind) {
-                found = value;
-            }
-            at += 1;
-        };
-        block.walk(self.payload, types, self.names, index.saturating_add(1), long_data, visit).ok()?;
-        found
+    pub fn first_type(&self) -> Option<u8> {
+        read_type(&mut Reader::new(self.types()?), self.names).ok().map(|kind| kind.kind)
+    }
+
+    /// The value of the first parameter, which is of this type and did not come as long data; None where it is NULL, or no text.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Malformed`] where it ends beyond the packet.
+    pub fn first_text(&self, kind: u8) -> Result<Option<&'a [u8]>, ProtocolError> {
+        let Some(block) = &self.parameters else { return Ok(None) };
+        if block.is_null(self.payload, 0) || !is_text(kind) {
+            return Ok(None);
+        }
+        read_value(&mut Reader::new(self.values()), kind)
     }
 
     /// The same execution with its types: new_params_bound = 1 and `types`, which an earlier execution of the

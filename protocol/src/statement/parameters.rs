@@ -120,7 +120,7 @@ pub(super) fn read_type<'a>(reader: &mut Reader<'a>, names: Names) -> Result<Par
 /// One value's bytes, without their length; None for a type that has no value.
 ///
 /// Source: MySQL Source Code Documentation, "Binary Protocol Value", `enum_field_types`.
-fn read_value<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Option<&'a [u8]>, ProtocolError> {
+pub(super) fn read_value<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Option<&'a [u8]>, ProtocolError> {
     let what = "parameter value";
     let value = match kind {
         6 => return Ok(None),                // NULL

@@ -48,6 +48,8 @@ pub struct Connection {
     pub permit: Option<Permit>,
     /// The variables of a login like its own; None: it is not to be shared.
     pub baseline: Option<Arc<Variables>>,
+    /// sql_select_limit may be something here that the view does not show: a login's, or a reset's.
+    pub may_limit_rows: bool,
     /// When it is replaced, in nanoseconds of [`crate::monotonic`].
     pub old_at: u64,
     /// Another session has used it, and left what it set.
@@ -92,6 +94,7 @@ impl Connection {
             statements: Statements::default(),
             permit: None,
             baseline: None,
+            may_limit_rows: true,
             old_at: u64::MAX,
             is_used: false,
             ahead: Vec::new(),

@@ -8,7 +8,7 @@ use rolecall_protocol::response::text;
 use rolecall_protocol::response::{ErrPacket, OkPacket};
 use rolecall_protocol::statement::{PrepareOk, put_query};
 use rolecall_protocol::wire::Reader;
-use rolecall_router::consistency::{Position, WaitAnswer};
+use rolecall_router::consistency::{Position, WaitAnswer, WaitForm};
 use rolecall_router::session::{
     BASELINE_QUESTION, COLLATION_QUESTION, FOUND_ROWS_QUESTION, GLOBAL_CHARACTER_SETS_QUESTION, INSERT_ID_QUESTION,
     OWN_VARIABLES_QUESTION, Prefix, ROLE_QUESTION, ResetNames, Role, VARIABLES_QUESTION, Variables, flags_question,
@@ -141,18 +141,26 @@ impl Connection {
     /// What goes ahead of a statement, and `behind`, the statement's own bytes.
     #[must_use]
     pub fn bytes_with_ahead(&self, behind: &[u8]) -> Vec<u8> {
-        let wait = self.waits_ahead.as_deref().map(|wait| wait.statement.as_bytes());
-        let mut bytes = Vec::with_capacity(wait.map_or(0, <[u8]>::len) + QUERY_ROOM + behind.len());
+        let wait = self.waits_ahead.as_deref();
+        let wait = wait.and_then(|wait| wait.position.wait_statement(wait.timeout, self.wait_form()));
+        let mut bytes = Vec::with_capacity(wait.as_ref().map_or(0, String::len) + QUERY_ROOM + behind.len());
         for payload in self.ahead.iter().filter_map(|prefix| self.payload_of(prefix)) {
             put_packet(&mut bytes, &mut SequenceId(0), &payload);
         }
         if let Some(sql) = wait {
             let mut payload = Vec::with_capacity(sql.len() + QUERY_ROOM);
-            put_query(&mut payload, sql, self.capabilities);
+            put_query(&mut payload, sql.as_bytes(), self.capabilities);
             put_packet(&mut bytes, &mut SequenceId(0), &payload);
         }
         bytes.extend_from_slice(behind);
         bytes
+    }
+
+    /// How a wait is worded here.
+    #[must_use]
+    pub fn wait_form(&self) -> WaitForm {
+        let is_limited = self.may_limit_rows || self.view.variables.contains_key(b"sql_select_limit".as_slice());
+        if is_limited { WaitForm::Row } else { WaitForm::Short }
     }
 
     /// Whether a statement has to go behind commands of the proxy's own.
@@ -213,6 +221,7 @@ impl Connection {
             variables = self.variables(unlimited_baseline_question(flavour)).await?;
         }
         self.view.login_sets = variables.get(b"init_connect".as_slice()).is_some_and(|value| !value.is_empty());
+        self.may_limit_rows = rows_are_limited(&variables);
         variables.retain(|name, _| is_replayed(name));
         self.baseline = Some(Arc::new(variables));
         Ok(())
@@ -328,6 +337,8 @@ impl Connection {
     /// [`QueryError`].
     pub async fn reset(&mut self) -> Result<TextResult, QueryError> {
         self.statements.forget();
+        // Back to the globals, which may be others than the login found.
+        self.may_limit_rows = true;
         self.command(&command::RESET_CONNECTION).await
     }
 

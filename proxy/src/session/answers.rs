@@ -77,17 +77,34 @@ impl Session {
         self.keep_own(row_count, found_rows, Conditions::none());
     }
 
-    /// Answers a statement with an error that no connection can tell of: it was never there, or what ran there is thrown away.
+    /// Answers a statement with an error of the proxy's own, which is what it has to tell from then on.
     pub(super) async fn fail(&mut self, err: &ErrPacket) -> Result<(), CloseReason> {
         self.note_own_failure(err);
         self.send_error(err).await
     }
 
+    /// The same with an error in a server's words, whose connection does not tell of it any more.
+    pub(super) async fn pass_on_error(&mut self, err: &ErrPacket) -> Result<(), CloseReason> {
+        let baseline = self.sharing.pool.baseline();
+        let charset = results_character_set(&self.state, baseline.as_deref()).to_vec();
+        self.keep_own(-1, self.state.told().found_rows, Conditions::of_err(err, &charset));
+        self.send_error(err).await
+    }
+
     /// The client is told this in place of what its statement would have said.
     pub(super) fn note_own_failure(&mut self, err: &ErrPacket) {
-        let found_rows = self.state.told().found_rows;
-        self.keep_own(-1, found_rows, Conditions::of_err(err));
-        self.state.observe_own_err(false);
+        self.keep_own(-1, self.state.told().found_rows, Conditions::of_err(err, b"utf8mb4"));
+    }
+
+    /// The proxy itself has prepared a statement, which takes the conditions away and leaves the numbers.
+    pub(super) fn note_own_preparation(&mut self) {
+        self.state.observe_prepared(0);
+        if let Some(answers) = &mut self.sharing.answers {
+            answers.conditions = Conditions::none();
+        } else if self.sharing.by_user() {
+            let Told { row_count, found_rows, .. } = self.state.told();
+            self.sharing.keep(Answers { row_count, found_rows, conditions: Conditions::none() });
+        }
     }
 
     /// The proxy itself has answered a COM_PING, which leaves all but ROW_COUNT().

@@ -138,8 +138,11 @@ impl Session {
         buffer: &mut Buffer,
     ) -> Result<Option<bool>, CloseReason> {
         let limit = self.worker.with_settings(|settings| settings.catch_up_timeout);
-        let Some(statement) = position.wait_statement(limit) else { return Ok(Some(position.is_start())) };
-        let answer = match self.ask(server, &statement, hold, buffer).await? {
+        if !position.can_be_waited_for() {
+            return Ok(Some(position.is_start()));
+        }
+        let question = |link: &Connection| position.wait_statement(limit, link.wait_form()).unwrap_or_default();
+        let answer = match self.ask(server, question, hold, buffer).await? {
             Answer::Told(told) => wait_answer(position, &told),
             Answer::Refused(err) => WaitAnswer::of_err(&err),
             Answer::NotAsked => return Ok(None),
@@ -156,7 +159,7 @@ impl Session {
     ) -> Result<Option<bool>, CloseReason> {
         let flavour = self.state.lexing().flavour;
         let asked = monotonic::nanoseconds();
-        let row = match self.ask(primary, Bounds::question(flavour), hold, buffer).await? {
+        let row = match self.ask(primary, |_| Bounds::question(flavour).to_owned(), hold, buffer).await? {
             Answer::Told(mut told) => told.rows.pop(),
             Answer::Refused(_) => None,
             Answer::NotAsked => return Ok(None),
@@ -201,7 +204,7 @@ impl Session {
     async fn ask(
         &mut self,
         server: ServerId,
-        sql: &str,
+        question: impl FnOnce(&Connection) -> String,
         hold: &mut Hold,
         buffer: &mut Buffer,
     ) -> Result<Answer, CloseReason> {
@@ -215,6 +218,7 @@ impl Session {
         };
         // The server itself ends a wait in time, unless it stands still.
         let limit = self.wait_limit();
+        let sql = question(&link);
         match asked_within(limit, &self.worker.shared.clock, &self.handle, link.query(sql.as_bytes())).await {
             Ok(told) => {
                 // FOUND_ROWS() is the question's here.

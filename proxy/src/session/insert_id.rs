@@ -81,7 +81,14 @@ impl Session {
         statement: &Statement,
     ) -> Result<Box<Connection>, LinkError> {
         if self.sharing.insert_id.is_elsewhere(target, statement) {
-            Box::pin(self.fetch_insert_id(target)).await;
+            Box::pin(self.fetch_insert_id()).await;
+        }
+        if may_touch(statement)
+            && let Some(link) = self.links.iter_mut().find(|link| link.server.id == target)
+            && self.sharing.insert_id.missing_on(link).is_some()
+        {
+            // The number is no part of the session's revision: few statements are about it.
+            link.view.revision = View::NOBODYS;
         }
         let link = self.take_link(target).await?;
         if self.sharing.insert_id.is_lost_to(statement) {
@@ -91,9 +98,8 @@ impl Session {
         Ok(link)
     }
 
-    /// Before a statement that reads or changes LAST_INSERT_ID() runs at `target`: what another connection knows of it is
-    /// asked for, and the connection to `target` will be told.
-    async fn fetch_insert_id(&mut self, target: ServerId) {
+    /// Before a statement that reads or changes LAST_INSERT_ID() runs elsewhere: what another connection knows of it is asked for.
+    async fn fetch_insert_id(&mut self) {
         let Some(server) = self.sharing.insert_id.at else { return };
         // A KILL must not hit the question.
         self.handle.kills_over().await;
@@ -109,9 +115,6 @@ impl Session {
             }
         }
         self.sharing.insert_id.lose_at(server);
-        if let Some(link) = self.links.iter_mut().find(|link| link.server.id == target) {
-            link.view.revision = View::NOBODYS;
-        }
     }
 
     /// LAST_INSERT_ID(), where a statement may have changed it on this connection.

@@ -44,7 +44,7 @@ impl Session {
                     "Rolecall does not map this form of KILL to a server: use KILL [QUERY] with a number, as CONNECTION_ID() \
                      or the processlist gives it",
                 );
-                self.send_error(&err).await
+                self.fail(&err).await
             }
         }
     }
@@ -81,11 +81,11 @@ impl Session {
             .and_then(|id| sessions.get(id).or_else(|| sessions.by_thread(id, &self.identity.user)));
         let Some(victim) = found else {
             let err = ErrPacket::new(ErrorCode::NO_SUCH_THREAD, format!("Unknown thread id: {id}"));
-            return self.send_error(&err).await;
+            return self.fail(&err).await;
         };
         if victim.user() != self.identity.user {
             let err = ErrPacket::new(ErrorCode::KILL_DENIED, format!("You are not owner of thread {id}"));
-            return self.send_error(&err).await;
+            return self.fail(&err).await;
         }
         if !query_only {
             victim.kill();

@@ -43,13 +43,13 @@ impl Session {
                     self.note_own_answer(true);
                     self.send(&reply).await
                 }
-                None => self.send_error(&ErrPacket::new(ErrorCode::NO_SERVER, NO_TOKEN)).await,
+                None => self.fail(&ErrPacket::new(ErrorCode::NO_SERVER, NO_TOKEN)).await,
             },
             OwnVariableUse::Set(variable, value) => match self.set_own(variable, value) {
                 Ok(()) => self.say_ok().await,
-                Err(err) => self.send_error(&err).await,
+                Err(err) => self.fail(&err).await,
             },
-            OwnVariableUse::Bind(variable) => self.send_error(&refused(variable, b"?", "it is no text")).await,
+            OwnVariableUse::Bind(variable) => self.fail(&refused(variable, b"?", "bind a text")).await,
         }
     }
 

@@ -87,7 +87,7 @@ impl Session {
             if let Some(token) = request.attribute(OwnVariable::CausalToken.name().as_bytes()) {
                 let token = token.to_vec();
                 if let Err(err) = self.adopt(&token) {
-                    return self.send_error(&err).await;
+                    return self.fail(&err).await;
                 }
             }
         }
@@ -228,8 +228,11 @@ impl Session {
                     }
                 }
                 other => {
+                    let is_voided = matches!(other, Exchanged::Void(_));
                     if let Some(err) = self.refused(other, target, &mut tries).await {
-                        return self.fail(&err).await.map(|()| None);
+                        // Of all others their connection tells.
+                        let told = if is_voided { self.pass_on_error(&err).await } else { self.send_error(&err).await };
+                        return told.map(|()| None);
                     }
                 }
             }
@@ -288,7 +291,7 @@ impl Session {
             LinkError::Refused(err) => match self.primary_instead_of(target) {
                 // Trap F10: what the session set or prepared at the primary may name what a replica does not have yet.
                 Some(primary) => return Ok(Ready::At(primary)),
-                None => self.fail(&err).await?,
+                None => self.pass_on_error(&err).await?,
             },
             LinkError::NoneFree => {
                 if Box::pin(self.wait_in_line(target, hold, buffer)).await? {
@@ -341,6 +344,7 @@ impl Session {
             )
         };
         self.note_own_failure(&err);
+        self.state.observe_own_err(false);
         let bytes = self.local(sequence).err(&err);
         self.send(&bytes).await?;
         if tied { Err(CloseReason::ServerLost) } else { Ok(()) }

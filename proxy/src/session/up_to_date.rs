@@ -33,6 +33,9 @@ impl Session {
             // A session whose schema is gone goes on at a server (trap C12): only what needs the schema fails.
             identity.schema.clear();
             connected = self.worker.shared.connector.connect(&server, &identity).await;
+            if let Ok(connection) = &mut connected {
+                connection.view.revision = View::NOBODYS;
+            }
         }
         match connected {
             Ok(connection) => {
@@ -221,7 +224,9 @@ impl Session {
         }
         self.state.settle(&mut link.view);
         if without_schema {
+            // It is tried again: a replica that lags may not have it yet.
             link.view.schema.clear();
+            link.view.revision = View::NOBODYS;
         }
         Ok(())
     }

@@ -38,10 +38,9 @@ impl Session {
         if self.worker.is_late(server) || self.state.depends_on(server) {
             return None;
         }
-        let position = self.reads.causality.needs(level).position()?;
-        let limit = self.worker.with_settings(|settings| settings.catch_up_timeout);
-        let statement = position.wait_statement(limit)?;
-        Some(Box::new(Wait { statement, position: position.clone() }))
+        let position = self.reads.causality.needs(level).position().filter(|position| position.can_be_waited_for())?;
+        let timeout = self.worker.with_settings(|settings| settings.catch_up_timeout);
+        Some(Box::new(Wait { position: position.clone(), timeout }))
     }
 
     /// What a replica has said to a wait: it has `reached` this, or waited in vain.
@@ -51,7 +50,7 @@ impl Session {
             Some(position) => {
                 self.worker.metrics.catch_ups.increment(CatchUp::Reached);
                 // Others look for the replica that is ahead.
-                if self.worker.may_tell_positions(monotonic::nanoseconds()) {
+                if self.worker.takes_turn_to_tell(monotonic::nanoseconds()) {
                     self.worker.shared.topology.positions().note_reached(server, position);
                 }
             }

@@ -121,15 +121,15 @@ impl Worker {
         }
     }
 
-    /// Whether a session that has waited tells the board of positions: only some do, since each change of it is a copy of all of
-    /// it, and probes tell of every server besides.
+    /// Whether a session that has waited tells the board of positions, which counts as done: only some do, since each change of it
+    /// is a copy of all of it, and probes tell of every server besides.
     #[must_use]
-    pub fn may_tell_positions(&self, now: u64) -> bool {
-        let may = now.saturating_sub(self.told_positions_at.get()) >= TELLING_PAUSE;
-        if may {
+    pub fn takes_turn_to_tell(&self, now: u64) -> bool {
+        let is_its_turn = now.saturating_sub(self.told_positions_at.get()) >= TELLING_PAUSE;
+        if is_its_turn {
             self.told_positions_at.set(now);
         }
-        may
+        is_its_turn
     }
 
     /// Keeps [`Self::kills_over`] waiting as long as it lives.

@@ -56,15 +56,22 @@ fn distances_count_transactions() {
 fn f1_waits_are_worded_for_the_flavour_and_never_without_end() {
     let half = Duration::from_millis(500);
     let statement = format!("DO ~0+COALESCE(WAIT_FOR_EXECUTED_GTID_SET('{A}:1-5:tag:2',0.500),1)");
-    assert_eq!(mysql("1-5:tag:2").wait_statement(half), Some(statement));
+    assert_eq!(mysql("1-5:tag:2").wait_statement(half, WaitForm::Short), Some(statement));
+    let statement = format!("SELECT CAST(WAIT_FOR_EXECUTED_GTID_SET('{A}:1-5:tag:2',0.500) AS BINARY) w LIMIT 1");
+    assert_eq!(mysql("1-5:tag:2").wait_statement(half, WaitForm::Row), Some(statement));
     let statement = "SELECT CAST(MASTER_GTID_WAIT('0-1-5,2-1-1',61.050) AS BINARY) w LIMIT 1";
-    assert_eq!(mariadb("2-1-1,0-1-5").wait_statement(Duration::from_millis(61_050)).as_deref(), Some(statement));
+    assert_eq!(
+        mariadb("2-1-1,0-1-5").wait_statement(Duration::from_millis(61_050), WaitForm::Short).as_deref(),
+        Some(statement)
+    );
     // 0 would wait without end at MySQL.
-    let waits = |timeout, seconds: &str| mysql("1").wait_statement(timeout).expect("a statement").contains(seconds);
+    let waits = |timeout, seconds: &str| {
+        mysql("1").wait_statement(timeout, WaitForm::Short).expect("a statement").contains(seconds)
+    };
     assert!(waits(Duration::ZERO, "',0.001)"));
     assert!(waits(Duration::MAX, "',3600.000)"));
-    assert_eq!(Position::Start.wait_statement(half), None);
-    assert_eq!(Position::Unknown.wait_statement(half), None);
+    assert_eq!(Position::Start.wait_statement(half, WaitForm::Short), None);
+    assert_eq!(Position::Unknown.wait_statement(half, WaitForm::Short), None);
 }
 
 #[test]

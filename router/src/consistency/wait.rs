@@ -7,13 +7,23 @@ use rolecall_protocol::response::ErrPacket;
 
 use super::Position;
 
-/// A wait, and what it is for.
+/// A wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wait {
-    /// [`Position::wait_statement`].
-    pub statement: String,
-    /// What the server has executed once the answer is [`WaitAnswer::Reached`].
+    /// What the server has executed once the answer is [`WaitAnswer::Reached`]; one that can be waited for.
     pub position: Position,
+    /// The longest that it takes.
+    pub timeout: Duration,
+}
+
+/// How a wait is worded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitForm {
+    /// So that its answer is one packet, where the flavour has such words. Not for connections whose sql_select_limit may be 0:
+    /// MySQL's DO evaluates nothing then, and says OK.
+    Short,
+    /// So that its answer is one row of ASCII, whatever sql_select_limit and character_set_results are.
+    Row,
 }
 
 /// What came of a wait.
@@ -37,26 +47,31 @@ impl Position {
     /// nothing to wait for ([`Position::Start`]) or nothing that could be waited for ([`Position::Unknown`]).
     ///
     /// - `WAIT_FOR_EXECUTED_GTID_SET` answers 0, or 1 after the timeout; an unreadable set is error 1772. Added to the highest
-    ///   number there is, anything but 0 is error 1690, whatever sql_mode says, so that DO can ask: its reply is one packet.
+    ///   number there is, anything but 0 is error 1690, whatever sql_mode says, so that DO can ask.
     ///   <https://dev.mysql.com/doc/refman/9.5/en/gtid-functions.html>
     /// - `MASTER_GTID_WAIT` answers 0, or -1 after the timeout. It looks at `gtid_slave_pos` alone: on a primary it never
     ///   sees the primary's own writes (measured on 11.8: -1 for what had just been committed there). MariaDB's DO makes an
-    ///   OK of every error, so this is a SELECT with one row of ASCII, whatever sql_select_limit and character_set_results are.
+    ///   OK of every error, so this is a SELECT always.
     ///   <https://mariadb.com/docs/server/reference/sql-functions/secondary-functions/miscellaneous-functions/master_gtid_wait>
     ///
     /// Both run in a transaction too, where a snapshot that is older than the wait does not move. As a statement of its
     /// own it changes what ROW_COUNT() and FOUND_ROWS() answer on its connection.
     #[must_use]
-    pub fn wait_statement(&self, timeout: Duration) -> Option<String> {
+    pub fn wait_statement(&self, timeout: Duration, form: WaitForm) -> Option<String> {
         // Enough for a set of one source.
         let mut sql = String::with_capacity(160);
         match self {
             Self::Mysql(set) if !set.is_empty() => {
-                sql.push_str("DO ~0+COALESCE(WAIT_FOR_EXECUTED_GTID_SET('");
+                let (before, behind) = match form {
+                    WaitForm::Short => ("DO ~0+COALESCE(", "),1)"),
+                    WaitForm::Row => ("SELECT CAST(", ") AS BINARY) w LIMIT 1"),
+                };
+                sql.push_str(before);
+                sql.push_str("WAIT_FOR_EXECUTED_GTID_SET('");
                 set.put_compact(&mut sql);
                 sql.push_str("',");
                 put_seconds(&mut sql, timeout);
-                sql.push_str("),1)");
+                sql.push_str(behind);
             }
             Self::Mariadb(list) if !list.is_empty() => {
                 sql.push_str("SELECT CAST(MASTER_GTID_WAIT('");
@@ -68,6 +83,16 @@ impl Position {
             _ => return None,
         }
         Some(sql)
+    }
+
+    /// Whether there is something to wait for that can be waited for.
+    #[must_use]
+    pub fn can_be_waited_for(&self) -> bool {
+        match self {
+            Self::Mysql(set) => !set.is_empty(),
+            Self::Mariadb(list) => !list.is_empty(),
+            Self::Start | Self::Unknown => false,
+        }
     }
 
     /// What an OK without a row says to [`Self::wait_statement`].

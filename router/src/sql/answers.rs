@@ -61,12 +61,11 @@ impl Conditions {
         Self::Known { list: Vec::new(), charset: "utf8mb4".into() }
     }
 
-    /// Of a statement that ended in an error of the proxy's own.
+    /// Of a statement that ended in this error, whose text is in `charset`.
     #[must_use]
-    pub fn of_err(err: &ErrPacket) -> Self {
+    pub fn of_err(err: &ErrPacket, charset: &[u8]) -> Self {
         let code = err.code.to_string().into_bytes();
-        let error = Condition { level: b"Error".to_vec(), code, message: err.message.clone() };
-        Self::Known { list: vec![error], charset: "utf8mb4".into() }
+        Self::from_rows(&[vec![Some(b"Error".to_vec()), Some(code), Some(err.message.clone())]], charset, None)
     }
 
     /// From the rows that answered [`CONDITIONS_QUESTION`]. `charset`: character_set_results; `told`: how many conditions the

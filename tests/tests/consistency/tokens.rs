@@ -2,7 +2,7 @@
 
 use rolecall_protocol::Capabilities;
 use rolecall_tests::on_every_server;
-use rolecall_tests::raw::{Parameter, Part};
+use rolecall_tests::raw::{Client, Parameter, Part};
 
 use crate::field::Field;
 
@@ -61,6 +61,18 @@ on_every_server! {
             assert_eq!(reader.execute(read.id, &[]).expect_ok("others run on").count(Part::Row), 1);
             reader.execute(level.id, &[]).expect_ok("the level");
             assert_eq!(reader.run("select @@rolecall_consistency").value(), "strong");
+            // What it does not take, it refuses and forgets.
+            reader.send_long_data(bring.id, 0, token.as_bytes());
+            assert_eq!(reader.execute(bring.id, &[Parameter::text("")]).code(), 1235);
+            assert_eq!(reader.execute_with(bring.id, 0, &[Parameter::null()], false).code(), 1231);
+            assert_eq!(reader.fetch(bring.id, 1).code(), 1235);
+            reader.reset_statement(bring.id).expect_ok("nothing to reset");
+            assert_eq!(reader.run("select @@rolecall_consistency").value(), "strong");
+            let ask_too = ask_of(&mut reader);
+            reader.execute_with(ask_too, 1, &[], true).expect_ok("no cursor, but all of it");
+            reader.run("insert ignore into t values (1, 1)");
+            assert_eq!(reader.execute(bring.id, &[Parameter::text("x")]).code(), 1231);
+            assert_eq!(reader.run("show warnings").rows()[0][1].as_deref(), Some("1231"));
             reader.close_statement(bring.id);
             assert_eq!(reader.execute(bring.id, &[Parameter::text(&token)]).code(), 1243);
             reader.reset_connection().expect_ok("reset");
@@ -124,6 +136,10 @@ on_every_server! {
     }
 }
 
+fn ask_of(client: &mut Client) -> u32 {
+    client.prepare("select @@session.rolecall_causal_token").id
+}
+
 #[test]
 fn a_token_comes_as_a_query_attribute() {
     let stage = rolecall_tests::Stage::mysql();
@@ -143,6 +159,11 @@ fn a_token_comes_as_a_query_attribute() {
     let read = another.prepare(count).id;
     let reply = another.execute_with_attributes(read, &[], &attribute).expect_ok("execute");
     assert_eq!(reply.count(Part::Row), 1);
+    // The proxy's own answers take it, too.
+    let mut fourth = field.session();
+    let ask = ask_of(&mut fourth);
+    fourth.execute_with_attributes(ask, &[], &attribute).expect_ok("execute");
+    assert_eq!(fourth.run(count).value(), "1");
     drop(held);
     // Q16: what is asked for the token's sake must not come between a statement and the question about it.
     let mut third = field.session();

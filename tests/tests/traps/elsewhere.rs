@@ -35,6 +35,24 @@ on_every_server! {
         assert!(tally.taken > 0, "{tally:?}");
     }
 
+    /// Another session has taken the primary's connection, and the replica's is still the session's own.
+    fn c15_the_last_insert_id_follows_to_a_connection_that_is_ready(stage) {
+        let narrow = Narrow::new(stage);
+        narrow.trial("trap_c15_ready").setup(TABLES).run(|run| {
+            let (mut client, mut other) = (run.another(), run.another());
+            for _ in 0..3 {
+                client.run("select a from t where id = 1");
+                client.run("insert into auto (a) values (3)");
+                other.run("update t set a = a + 1 where id = 2");
+                client.run("start transaction read only");
+                let told = client.run("select last_insert_id(), (select max(id) from auto)").rows().remove(0);
+                run.note(format!("{}", told[0] == told[1]));
+                assert_eq!(told[0], told[1]);
+                client.run("commit");
+            }
+        });
+    }
+
     /// The lock is let go by a statement that is carried out, and by nothing else.
     fn b18_an_unlock_that_fails_unlocks_nothing(stage) {
         let narrow = Narrow::new(stage);

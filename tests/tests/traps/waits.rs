@@ -125,6 +125,43 @@ on_every_server! {
         proxy.expect_no_panic();
     }
 
+    /// MySQL's DO evaluates nothing under sql_select_limit = 0, and says OK.
+    fn f1_no_limit_on_rows_ends_a_wait(stage) {
+        let (_, proxy) = behind_a_box(stage, "100ms");
+        let mut client = proxy.login(&stage.account("trap_f1_limit", &[]));
+        for (number, limit) in [(60, "0"), (61, "1"), (62, "default"), (63, "0")] {
+            client.run(&format!("set sql_select_limit = {limit}"));
+            let held = HeldBack::new(stage);
+            client.run(&format!("insert into t values ({number}, 1)"));
+            assert_eq!(client.run(&format!("select count(*) from t where id = {number} limit 1")).value(), "1", "{limit}");
+            drop(held);
+            stage.set.wait_until_replicated();
+        }
+        proxy.expect_no_panic();
+    }
+
+    /// C12: the schema is not there yet when the session is to use it at the replica, and is a moment later.
+    fn c12_a_schema_that_comes_late_to_a_replica_is_used_there(stage) {
+        let (way, proxy) = behind_a_box(stage, "30s");
+        let options = stage.account("trap_c12_late", &["grant all on trap_c12_later.* to trap_c12_late"]);
+        let mut client = proxy.login(&options);
+        client.run("select a from t");
+        let held = HeldBack::new(stage);
+        for sql in ["create database trap_c12_later", "use trap_c12_later", "create table u (a int)", "insert into u values (7)"] {
+            client.run(sql);
+        }
+        client.send_query("select a from u");
+        let waits = || way.seen(From::Client).iter().filter(|moment| moment.user == "trap_c12_late" && moment.text().contains("GTID_")).count();
+        wait_until("the wait goes by itself", || waits() >= 2);
+        drop(held);
+        assert_eq!(client.read_reply(Kind::Result).value(), "7");
+        for _ in 0..3 {
+            client.run("insert into u values (8)");
+            assert_eq!(client.run("select a from u where a = 7").value(), "7");
+        }
+        client.run("drop database trap_c12_later");
+    }
+
     /// Whatever the session's results look like, the proxy can read whether the wait was reached.
     fn f1_waits_are_read_in_every_mind(stage) {
         let (_, proxy) = behind_a_box(stage, "30s");

@@ -134,6 +134,9 @@ on_every_server! {
                 }
                 run.execute(u32::MAX, &[]).expect_ok(sql);
             }
+            // Behind a preparation that failed there is none: an execution must not run the one before.
+            assert_ne!(run.try_prepare("select a from missing").code(), 0);
+            assert_eq!(run.execute(u32::MAX, &[]).code(), 1243);
         });
     }
 

@@ -7,6 +7,7 @@ use rolecall_protocol::response::{ErrPacket, ReplyKind};
 use rolecall_protocol::statement::{BulkRequest, ExecuteRequest, read_statement_id};
 use rolecall_router::sql::{Effects, Hint, NamedCollation, OwnVariable, Statement, names_collation, own_variable};
 
+use super::own::{OwnStatement, not_here};
 use super::statements::Prepared;
 use super::{malformed, too_many_statements, unknown_statement};
 use crate::buffer::Buffer;
@@ -19,8 +20,11 @@ impl Session {
     pub(in crate::session) async fn prepare(&mut self, buffer: &mut Buffer, taken: usize) -> Result<(), CloseReason> {
         let sql = &buffer.filled()[HEADER_LENGTH + 1..taken];
         let mut statement = self.worker.classify(sql, self.state.lexing()).in_schema(self.state.schema());
-        if statement.effects.contains(Effects::OWN_VARIABLE) && own_variable(sql, self.state.lexing()).is_some() {
-            return self.prepare_own(sql.into()).await;
+        if statement.effects.contains(Effects::OWN_VARIABLE)
+            && let Some(usage) = own_variable(sql, self.state.lexing())
+        {
+            let own = OwnStatement::new(usage);
+            return self.prepare_own(own).await;
         }
         let mut collation = None;
         if statement.effects.contains(Effects::SETS_COLLATION)
@@ -37,7 +41,7 @@ impl Session {
         };
         let job = match self.prepare_job(sql, statement) {
             Ok(job) => job,
-            Err(err) => return self.send_error(&err).await,
+            Err(err) => return self.fail(&err).await,
         };
         if let Some(pending) = &mut self.prepared.pending {
             pending.collation = collation;
@@ -51,6 +55,7 @@ impl Session {
         sql: Option<&[u8]>,
         statement: Statement,
     ) -> Result<Job, ErrPacket> {
+        self.prepared.begin();
         if self.prepared.is_full() {
             return Err(too_many_statements());
         }
@@ -78,7 +83,7 @@ impl Session {
         match self.execute_job(command, &buffer.filled()[HEADER_LENGTH..taken], true) {
             Ok(job) if self.executes_too_late(&job) => self.send_error(&too_late()).await,
             Ok(job) => self.run(buffer, taken, job).await,
-            Err(err) => self.send_error(&err).await,
+            Err(err) => self.fail(&err).await,
         }
     }
 
@@ -91,10 +96,11 @@ impl Session {
     ) -> Result<Job, ErrPacket> {
         let flavour = self.state.lexing().flavour;
         let id = read_statement_id(payload).map_err(|_| malformed(flavour))?;
-        let id = self.prepared.resolve(id);
+        let id = self.prepared.resolve(id, self.state.lexing().flavour);
         let capabilities = self.leg_capabilities();
         let Some(prepared) = self.prepared.by_id.get_mut(&id) else {
-            return Err(unknown_statement(id, "mysqld_stmt_execute", flavour));
+            let is_own = self.prepared.own_mut(id).is_some();
+            return Err(if is_own { not_here() } else { unknown_statement(id, "mysqld_stmt_execute", flavour) });
         };
         let mut statement = prepared.statement;
         let mut token = None;
@@ -142,7 +148,9 @@ impl Session {
     /// Whether the beginning of an execution of a known statement ends in front of its values.
     pub(in crate::session) fn ends_inside_types(&self, command: Command, payload: &[u8]) -> bool {
         let Ok(id) = read_statement_id(payload) else { return false };
-        let Some(prepared) = self.prepared.by_id.get(&self.prepared.resolve(id)) else { return false };
+        let Some(prepared) = self.prepared.by_id.get(&self.prepared.resolve(id, self.state.lexing().flavour)) else {
+            return false;
+        };
         if command == Command::StmtBulkExecute {
             return BulkRequest::read(payload, prepared.parameters).is_err();
         }
@@ -168,9 +176,9 @@ impl Session {
         let Ok(id) = read_statement_id(&buffer.filled()[HEADER_LENGTH..taken]) else {
             return self.send_error(&malformed(self.state.lexing().flavour)).await;
         };
-        let id = self.prepared.resolve(id);
+        let id = self.prepared.resolve(id, self.state.lexing().flavour);
         let Some(prepared) = self.prepared.by_id.get_mut(&id) else {
-            return self.send_error(&unknown_statement(id, name, self.state.lexing().flavour)).await;
+            return self.fail(&unknown_statement(id, name, self.state.lexing().flavour)).await;
         };
         let statement = Statement { effects: Effects::empty(), ..prepared.statement };
         let mut job = Job::new(command, kind, statement);
@@ -191,7 +199,7 @@ impl Session {
         let Ok(id) = read_statement_id(&buffer.filled()[HEADER_LENGTH..taken]) else {
             return self.send_error(&malformed(self.state.lexing().flavour)).await;
         };
-        let id = self.prepared.resolve(id);
+        let id = self.prepared.resolve(id, self.state.lexing().flavour);
         self.prepared.remove_own(id);
         let Some(closed) = self.prepared.remove(id) else { return Ok(()) };
         for link in &mut self.links {

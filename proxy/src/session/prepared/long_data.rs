@@ -35,8 +35,13 @@ impl Session {
         taken: usize,
     ) -> Result<Option<(Box<Connection>, u32)>, CloseReason> {
         let Ok(id) = read_statement_id(&buffer.filled()[HEADER_LENGTH..taken]) else { return Ok(None) };
-        let id = self.prepared.resolve(id);
-        let Some(prepared) = self.prepared.by_id.get(&id) else { return Ok(None) };
+        let id = self.prepared.resolve(id, self.state.lexing().flavour);
+        let Some(prepared) = self.prepared.by_id.get(&id) else {
+            if let Some(own) = self.prepared.own_mut(id) {
+                own.had_long_data = true;
+            }
+            return Ok(None);
+        };
         let mut job = Job::new(Command::StmtSendLongData, ReplyKind::Nothing, prepared.statement.tied());
         job.statement_id = id;
         job.at = prepared.long_data.or(if prepared.sql().is_none() { prepared.last } else { None });

@@ -7,7 +7,7 @@ use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::packet::HEADER_LENGTH;
 use rolecall_protocol::response::ErrPacket;
 use rolecall_protocol::statement::{ExecuteRequest, StatementId, read_statement_id};
-use rolecall_router::sql::{OwnVariableUse, own_variable};
+use rolecall_router::sql::{OwnVariable, OwnVariableUse};
 
 use super::{malformed, too_many_statements};
 use crate::buffer::Buffer;
@@ -17,36 +17,62 @@ use crate::session::{CloseReason, Session};
 /// One of them.
 #[derive(Debug)]
 pub(super) struct OwnStatement {
-    sql: Box<[u8]>,
-    /// The types that the client bound last.
-    types: Box<[u8]>,
+    usage: Usage,
+    /// The type of its parameter that the client bound last.
+    kind: Option<u8>,
+    /// Parameter data came ahead of the execution, and was dropped.
+    pub had_long_data: bool,
+}
+
+/// [`OwnVariableUse`], as it was read when the statement was prepared.
+#[derive(Debug, Clone)]
+enum Usage {
+    Show(OwnVariable, Box<[u8]>),
+    Set(OwnVariable, Option<Box<[u8]>>),
+    Bind(OwnVariable),
 }
 
 impl OwnStatement {
-    pub const fn text_length(&self) -> usize {
-        self.sql.len()
+    pub fn new(usage: OwnVariableUse<'_>) -> Self {
+        let usage = match usage {
+            OwnVariableUse::Show(variable, column) => Usage::Show(variable, column.into()),
+            OwnVariableUse::Set(variable, value) => Usage::Set(variable, value.map(Into::into)),
+            OwnVariableUse::Bind(variable) => Usage::Bind(variable),
+        };
+        Self { usage, kind: None, had_long_data: false }
+    }
+
+    /// Bytes that are kept of its text.
+    pub fn text_length(&self) -> usize {
+        match &self.usage {
+            Usage::Show(_, column) => column.len(),
+            Usage::Set(_, value) => value.as_ref().map_or(0, |value| value.len()),
+            Usage::Bind(_) => 0,
+        }
     }
 }
 
 impl Session {
     /// COM_STMT_PREPARE of a statement that is about one of the proxy's variables.
-    pub(super) async fn prepare_own(&mut self, sql: Box<[u8]>) -> Result<(), CloseReason> {
-        let (params, column) = match own_variable(&sql, self.state.lexing()) {
-            Some(OwnVariableUse::Show(_, column)) => (0, Some(column)),
-            Some(OwnVariableUse::Bind(_)) => (1, None),
-            Some(OwnVariableUse::Set(..)) | None => (0, None),
-        };
-        if self.prepared.is_full() || !self.prepared.keeps(sql.len()) {
-            return self.send_error(&too_many_statements()).await;
+    pub(super) async fn prepare_own(&mut self, own: OwnStatement) -> Result<(), CloseReason> {
+        self.prepared.begin();
+        if self.prepared.is_full() || !self.prepared.keeps(own.text_length()) {
+            return self.fail(&too_many_statements()).await;
         }
+        let (params, column) = match &own.usage {
+            Usage::Show(_, column) => (0, Some(&**column)),
+            Usage::Set(..) => (0, None),
+            Usage::Bind(_) => (1, None),
+        };
         let id = self.prepared.next_id();
         let extended = self.expects_extended_metadata();
         let reply = self.local(SequenceId(1)).prepared(StatementId(id), params, column, extended);
-        self.prepared.insert_own(id, OwnStatement { sql, types: Box::default() });
+        self.prepared.insert_own(id, own);
+        self.note_own_preparation();
         self.send(&reply).await
     }
 
-    /// COM_STMT_EXECUTE or COM_STMT_RESET of such a statement, at the front of `buffer`. None: it is another statement's.
+    /// A command about such a statement, at the front of `buffer`. None: it is about another one.
     pub(super) async fn continue_own(
         &mut self,
         command: Command,
@@ -54,36 +80,51 @@ impl Session {
         taken: usize,
     ) -> Option<Result<(), CloseReason>> {
         let payload = &buffer.filled()[HEADER_LENGTH..taken];
-        let id = self.prepared.resolve(read_statement_id(payload).ok()?);
         let (capabilities, flavour) = (self.leg_capabilities(), self.state.lexing().flavour);
-        let own = self.prepared.own(id)?;
-        let sql = own.sql.clone();
-        let usage = own_variable(&sql, self.state.lexing());
-        match (command, usage) {
-            (Command::StmtReset, _) => return Some(self.say_ok().await),
-            (Command::StmtExecute, Some(_)) => {}
-            _ => return Some(self.send_error(&not_here()).await),
+        let id = self.prepared.resolve(read_statement_id(payload).ok()?, flavour);
+        let own = self.prepared.own_mut(id)?;
+        let had_long_data = std::mem::take(&mut own.had_long_data);
+        if command == Command::StmtReset {
+            return Some(self.say_ok().await);
         }
-        let params = u16::from(matches!(usage, Some(OwnVariableUse::Bind(_))));
+        if command != Command::StmtExecute || had_long_data {
+            return Some(self.fail(&not_here()).await);
+        }
+        let usage = own.usage.clone();
+        let params = u16::from(matches!(usage, Usage::Bind(_)));
         let Ok(request) = ExecuteRequest::read(payload, params, capabilities) else {
-            return Some(self.send_error(&malformed(flavour)).await);
+            return Some(self.fail(&malformed(flavour)).await);
         };
-        let types: Box<[u8]> = request.types().map_or_else(|| own.types.clone(), Into::into);
-        let value = request.text(0, &types, &|_| false).map(<[u8]>::to_vec);
-        if let Some(own) = self.prepared.own_mut(id) {
-            own.types = types;
+        own.kind = request.first_type().filter(|_| params > 0).or(own.kind);
+        let value = match (params, own.kind) {
+            (0, _) => Ok(None),
+            (_, Some(kind)) => request.first_text(kind).map(|value| value.map(<[u8]>::to_vec)),
+            (_, None) => return Some(self.fail(&malformed(flavour)).await),
+        };
+        let Ok(value) = value else { return Some(self.fail(&malformed(flavour)).await) };
+        let token = request.attribute(OwnVariable::CausalToken.name().as_bytes(), &|_| false).map(<[u8]>::to_vec);
+        if let Some(token) = token
+            && let Err(err) = self.adopt(&token)
+        {
+            return Some(self.fail(&err).await);
         }
-        let usage = match (usage?, &value) {
-            (OwnVariableUse::Bind(variable), Some(value)) => OwnVariableUse::Set(variable, Some(value)),
-            (usage, _) => usage,
+        let usage = match &usage {
+            Usage::Show(variable, column) => OwnVariableUse::Show(*variable, column),
+            Usage::Set(variable, value) => OwnVariableUse::Set(*variable, value.as_deref()),
+            Usage::Bind(variable) => match &value {
+                Some(value) => OwnVariableUse::Set(*variable, Some(value)),
+                None => OwnVariableUse::Bind(*variable),
+            },
         };
         Some(self.own_variable(usage, RowForm::Binary, buffer).await)
     }
 }
 
-fn not_here() -> ErrPacket {
+/// What a client is told who wants more of such a statement than its execution.
+pub(super) fn not_here() -> ErrPacket {
     ErrPacket::new(
         ErrorCode::NOT_SUPPORTED_YET,
-        "Rolecall answers this prepared statement itself, and neither in bulk nor by a cursor: execute it with COM_STMT_EXECUTE",
+        "Rolecall itself answers this prepared statement: execute it by itself, with its value in the execution, not in bulk, by a \
+         cursor, or with data sent ahead. Nothing was changed",
     )
 }

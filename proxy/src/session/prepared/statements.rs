@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rolecall_protocol::statement::StatementId;
 use rolecall_router::session::SessionState;
-use rolecall_router::sql::Statement;
+use rolecall_router::sql::{Flavour, Statement};
 use rolecall_router::topology::ServerId;
 
 use super::STATEMENTS_PER_SESSION;
@@ -15,6 +15,8 @@ use crate::backend::{StatementContext, StatementKey, StatementText, StatementTex
 /// Bytes of their texts that are kept for one session, so that another server can be given them. Beyond it a statement
 /// lives on the primary alone.
 const TEXTS_PER_SESSION: usize = 16 << 20;
+/// Bytes of attributes' names that are kept with a statement's types.
+const NAMES_LIMIT: usize = 4096;
 /// MariaDB's name for the statement that was prepared last.
 const LAST_PREPARED: u32 = u32::MAX;
 
@@ -50,6 +52,8 @@ pub(in crate::session) struct PreparedStatements {
     /// Those that no server knows. Few: a list.
     own: Vec<(u32, OwnStatement)>,
     last_id: u32,
+    /// What MariaDB's id for the statement that was prepared last means; 0: nothing, since that preparation failed.
+    last_made: u32,
     /// Bytes of all texts.
     texts: usize,
     /// Statements whose text is not kept.
@@ -88,6 +92,8 @@ impl Prepared {
             && self.types.as_deref() != Some(types)
             // Where the text is not kept, no other server will ever ask for them.
             && self.sql().is_some()
+            // Each parameter is a byte of the text, which is counted; names of attributes are not.
+            && types.len() <= 3 * usize::from(self.parameters) + NAMES_LIMIT
         {
             self.types = Some(types.into());
         }
@@ -115,6 +121,7 @@ impl PreparedStatements {
         self.without_text = 0;
         self.by_id.clear();
         self.own.clear();
+        self.last_made = 0;
         self.texts = 0;
         self.context = None;
     }
@@ -142,7 +149,7 @@ impl PreparedStatements {
     pub(super) fn insert_own(&mut self, id: u32, own: OwnStatement) {
         self.texts += own.text_length();
         self.own.push((id, own));
-        self.last_id = id;
+        (self.last_id, self.last_made) = (id, id);
     }
 
     pub(super) fn remove_own(&mut self, id: u32) {
@@ -189,7 +196,7 @@ impl PreparedStatements {
         self.texts += prepared.text_length();
         self.without_text += usize::from(prepared.sql().is_none());
         self.by_id.insert(id, prepared);
-        self.last_id = id;
+        (self.last_id, self.last_made) = (id, id);
     }
 
     pub(super) fn remove(&mut self, id: u32) -> Option<Prepared> {
@@ -199,8 +206,14 @@ impl PreparedStatements {
         Some(removed)
     }
 
-    pub(super) const fn resolve(&self, id: StatementId) -> u32 {
-        if id.0 == LAST_PREPARED { self.last_id } else { id.0 }
+    /// A preparation begins, and until it ends there is no last one: an execution behind one that failed must run nothing else.
+    pub(super) const fn begin(&mut self) {
+        self.last_made = 0;
+    }
+
+    pub(super) const fn resolve(&self, id: StatementId, flavour: Flavour) -> u32 {
+        let is_last = id.0 == LAST_PREPARED && matches!(flavour, Flavour::Mariadb) && self.last_made != 0;
+        if is_last { self.last_made } else { id.0 }
     }
 
     /// An id for the next statement.

@@ -40,7 +40,9 @@ impl SessionState {
     ) -> Result<Observed, ProtocolError> {
         self.last = Some(server);
         self.told.observe_ok(ok, statement, rows, self.lexing.flavour);
-        self.doubt_flags(ok, statement);
+        if self.doubt_flags(ok, statement) {
+            self.bump(view);
+        }
         self.observe_status(view, ok.status);
         self.warnings = Warnings::Known(ok.warnings);
         let was_open = self.transaction.is_some();
@@ -83,9 +85,9 @@ impl SessionState {
 
     /// MariaDB: whether flags may have been set of which the report names another one, or none (`SET autocommit = 0` and then
     /// another flag is reported as autocommit).
-    fn doubt_flags(&mut self, ok: &OkPacket, statement: &Statement) {
+    fn doubt_flags(&mut self, ok: &OkPacket, statement: &Statement) -> bool {
         if self.lexing.flavour != Flavour::Mariadb || ok.state_changes.is_empty() {
-            return;
+            return false;
         }
         let is_toggled = (ok.status ^ self.status).contains(StatusFlags::AUTOCOMMIT);
         let is_reported = |change| match change {
@@ -94,9 +96,11 @@ impl SessionState {
             }
             _ => false,
         };
-        if statement.effects.contains(Effects::SETS_FLAGS) || ok.changes().flatten().any(is_reported) {
+        let is_in_doubt = statement.effects.contains(Effects::SETS_FLAGS) || ok.changes().flatten().any(is_reported);
+        if is_in_doubt {
             self.flags_unread_at = self.last;
         }
+        is_in_doubt
     }
 
     /// Status flags decide over trackers: autocommit and the loss of the schema are told by them where trackers are
