@@ -28,8 +28,9 @@ statements, deciding where they go, following replies and session state.
 - CPU time is the process' user and system time per statement, from the scheduler's own counters.
 - *+µs* is what the median latency of one statement is above direct's. With all processes on one core it holds all
   CPU time that lies on the statement's way.
-- TCP's congestion control is cubic, Linux's default. By BBR's pacing a large result crosses the loopback device in small
-  or in large pieces, as it happens for each connection, at half or twice the CPU time: that would be luck, not a figure.
+- TCP's congestion control stands with the machine below: cubic instead of BBR, as far as this program may set it. By BBR's
+  pacing a large result crosses the loopback device in small or in large pieces, as it happens for each connection, at half
+  or twice the CPU time: that would be luck, not a figure.
 - The ratio is Rolecall's CPU time over the relay's, round by round.
 - Rolecall is built as it is released: `./release`, with a profile of itself at work. The relay is built by
   `cargo build --release`, without one.

@@ -7,6 +7,7 @@ use super::congestion::CongestionControl;
 use super::report::{Case, Report};
 use super::{BenchSet, Machine, idle, interleave, pin, proxy, system_calls};
 use crate::cluster::Folder;
+use crate::interrupt;
 use crate::load::{Length, Plan};
 use crate::workload::Workload;
 
@@ -83,6 +84,7 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> anyhow::Result<
     let mut calls = Vec::new();
     if options.traced_statements > 0 {
         for workload in [Workload::PointSelect, Workload::PointSelectPrepared] {
+            anyhow::ensure!(!interrupt::requested(), "interrupted");
             progress(&format!("system calls, {}", workload.name()));
             for target in &targets[1..] {
                 calls.push(system_calls(target, workload, options.traced_statements, &folder)?);
@@ -91,6 +93,7 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> anyhow::Result<
     }
     let mut idle_sessions = None;
     if options.idle_sessions > 0 {
+        anyhow::ensure!(!interrupt::requested(), "interrupted");
         progress(&format!("{} idle sessions", options.idle_sessions));
         idle_sessions = Some(idle(&targets[2], options.idle_sessions, false)?);
     }

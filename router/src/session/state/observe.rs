@@ -276,3 +276,36 @@ fn character_set_bit(name: &[u8]) -> u8 {
 
 /// All of them at once.
 const SET_NAMES: u8 = 7;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Catalogue;
+    use crate::sql::{Lexing, classify};
+
+    /// Whether one change in an OK packet makes other connections compare themselves with the session.
+    fn moves(change: &SessionStateChange<'_>) -> bool {
+        let lexing = Lexing::default();
+        let mut session = SessionState::new(b"a".to_vec(), lexing, StatusFlags::AUTOCOMMIT);
+        let mut ok = OkPacket { status: StatusFlags::AUTOCOMMIT, ..OkPacket::default() };
+        change.put(&mut ok.state_changes);
+        let statement = classify(b"INSERT INTO t VALUES (1)", &lexing, &Catalogue::unknown());
+        let (mut view, before) = (View::default(), session.revision());
+        session.observe_ok(ServerId(1), &mut view, &ok, &statement, 0).expect("well formed");
+        assert_eq!(view.revision, session.revision(), "the connection itself has it");
+        session.revision() != before
+    }
+
+    /// Every write brings GTIDs, and other connections need none of them.
+    #[test]
+    fn c4_other_connections_are_told_what_they_must_know_and_no_more() {
+        use SessionStateChange::{Gtids, Schema, StateChange, SystemVariable};
+        assert!(moves(&SystemVariable { name: b"sql_mode", value: b"" }));
+        assert!(moves(&SystemVariable { name: b"character_set_client", value: b"latin1" }));
+        assert!(moves(&SystemVariable { name: b"session_track_schema", value: b"ON" }));
+        assert!(moves(&Schema(b"b")));
+        assert!(!moves(&Gtids(b"3e11fa47-71ca-11e1-9e33-c80aa9429562:7")));
+        assert!(!moves(&SystemVariable { name: b"last_gtid", value: b"0-1-7" }));
+        assert!(!moves(&StateChange(true)));
+    }
+}
