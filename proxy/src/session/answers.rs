@@ -87,13 +87,20 @@ impl Session {
     pub(super) async fn pass_on_error(&mut self, err: &ErrPacket) -> Result<(), CloseReason> {
         let baseline = self.sharing.pool.baseline();
         let charset = results_character_set(&self.state, baseline.as_deref()).to_vec();
-        self.keep_own(-1, self.state.told().found_rows, Conditions::of_err(err, &charset));
+        self.note_failure(err, &charset);
         self.send_error(err).await
     }
 
     /// The client is told this in place of what its statement would have said.
     pub(super) fn note_own_failure(&mut self, err: &ErrPacket) {
-        self.keep_own(-1, self.state.told().found_rows, Conditions::of_err(err, b"utf8mb4"));
+        self.note_failure(err, b"utf8mb4");
+    }
+
+    fn note_failure(&mut self, err: &ErrPacket, charset: &[u8]) {
+        // A question that was refused leaves what it was about.
+        if !self.sharing.is_question {
+            self.keep_own(-1, self.state.told().found_rows, Conditions::of_err(err, charset));
+        }
     }
 
     /// The proxy itself has prepared a statement, which takes the conditions away and leaves the numbers.
@@ -129,6 +136,7 @@ impl Session {
     pub(super) fn asks_too_late(&mut self, sql: &[u8], statement: &Statement) -> bool {
         // Where the session's own connection is gone, or never was, nothing of another session's must answer.
         self.sharing.wants_fresh = statement.asks_previous();
+        self.sharing.is_question = self.sharing.wants_fresh;
         let counts_elsewhere = self.sharing.counts_elsewhere(self.state.last());
         if !self.sharing.wants_fresh || (self.sharing.answers.is_none() && !counts_elsewhere) {
             return false;

@@ -50,6 +50,7 @@ impl Session {
             return self.unknown_command().await;
         };
         let command = Command::from_byte(*byte);
+        self.sharing.is_question = false;
         match command {
             Command::Quit => return Err(CloseReason::Quit),
             Command::Query => self.query(buffer, taken).await?,

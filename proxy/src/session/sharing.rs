@@ -40,8 +40,10 @@ pub(super) struct Sharing {
     pub answers: Option<Box<Answers>>,
     /// What knows FOUND_ROWS().
     count: Count,
-    /// The statement asks about the one before it.
+    /// The statement asks about the one before it, and no other session's must answer.
     pub wants_fresh: bool,
+    /// The same, however it is answered: where the proxy refuses it, it may be asked again.
+    pub is_question: bool,
     /// The statement only reads: what its connection must be told first goes in its own write.
     pub goes_ahead: bool,
     /// A place for a new connection, for which the session stood in line.
@@ -78,6 +80,7 @@ impl Sharing {
             answers: by_user.then(Box::default),
             count: Count::default(),
             wants_fresh: false,
+            is_question: false,
             goes_ahead: false,
             granted: None,
             idle_limit: (u64::MAX, u64::MAX),
