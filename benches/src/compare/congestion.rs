@@ -4,8 +4,6 @@
 //! as it happens for each connection, and costs whoever passes it on half or twice the CPU time (measured on Linux 6.18: ratios
 //! from 0.3 to 2.0 in runs of the same build, all within 0.44 to 0.56 with cubic and with reno).
 
-use std::path::Path;
-
 use crate::interrupt;
 
 const SETTING: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
@@ -53,6 +51,6 @@ impl Drop for CongestionControl {
 }
 
 fn read() -> String {
-    let setting = std::fs::read_to_string(Path::new(SETTING)).unwrap_or_default();
+    let setting = std::fs::read_to_string(SETTING).unwrap_or_default();
     Some(setting.trim()).filter(|name| !name.is_empty()).unwrap_or("unknown").to_owned()
 }

@@ -240,8 +240,13 @@ impl Session {
 
     /// The same for a command whose last packet had the id `last`.
     async fn send_error_behind(&mut self, last: SequenceId, err: &ErrPacket) -> Result<(), CloseReason> {
+        self.send_error_at(last.next(), err).await
+    }
+
+    /// The same in the place of a reply's packet with this id.
+    async fn send_error_at(&mut self, sequence: SequenceId, err: &ErrPacket) -> Result<(), CloseReason> {
         self.state.observe_own_err(false);
-        let bytes = self.local(last.next()).err(err);
+        let bytes = self.local(sequence).err(err);
         self.send(&bytes).await
     }
 

@@ -28,7 +28,7 @@ impl Session {
     /// Answers a statement that is about one of the proxy's variables.
     pub(super) async fn own_variable(
         &mut self,
-        usage: OwnVariableUse<'_>,
+        usage: OwnVariableUse,
         form: RowForm,
         buffer: &mut Buffer,
     ) -> Result<(), CloseReason> {
@@ -37,15 +37,15 @@ impl Session {
                 Some(value) => {
                     let (extended, local) = (self.expects_extended_metadata(), self.local(SequenceId(1)));
                     let reply = match form {
-                        RowForm::Text => local.text(column, extended, value.as_bytes()),
-                        RowForm::Binary => local.binary_text(column, extended, value.as_bytes()),
+                        RowForm::Text => local.text(&column, extended, value.as_bytes()),
+                        RowForm::Binary => local.binary_text(&column, extended, value.as_bytes()),
                     };
                     self.note_own_answer(true);
                     self.send(&reply).await
                 }
                 None => self.fail(&ErrPacket::new(ErrorCode::NO_SERVER, NO_TOKEN)).await,
             },
-            OwnVariableUse::Set(variable, value) => match self.set_own(variable, value) {
+            OwnVariableUse::Set(variable, value) => match self.set_own(variable, value.as_deref()) {
                 Ok(()) => self.say_ok().await,
                 Err(err) => self.fail(&err).await,
             },

@@ -52,10 +52,8 @@ enum Ready {
     Go(Box<Connection>, Option<Vec<u8>>),
     /// Try again, where that was.
     Again,
-    /// Decide anew: the session cannot go there.
-    Elsewhere,
-    /// This server will do instead.
-    At(ServerId),
+    /// Try this server instead, or decide anew: the session cannot go there.
+    Elsewhere(Option<ServerId>),
     /// The client has been told why there is none.
     Told,
 }
@@ -92,8 +90,7 @@ impl Session {
             }
         }
         if statement.effects.contains(Effects::OWN_VARIABLE) {
-            let sql = sql.to_vec();
-            match own_variable(&sql, self.state.lexing()) {
+            match own_variable(sql, self.state.lexing()) {
                 // A place for a value, where there is none: for the server to refuse.
                 None | Some(OwnVariableUse::Bind(_)) => {}
                 Some(usage) => return Box::pin(self.own_variable(usage, RowForm::Text, buffer)).await,
@@ -192,12 +189,8 @@ impl Session {
                     tries.forced = tries.forced.filter(|server| self.is_primary(*server));
                     continue;
                 }
-                Ready::Elsewhere => {
-                    tries.forced = None;
-                    continue;
-                }
-                Ready::At(server) => {
-                    tries.forced = Some(server);
+                Ready::Elsewhere(server) => {
+                    tries.forced = server;
                     continue;
                 }
                 Ready::Told => return Ok(None),
@@ -290,7 +283,7 @@ impl Session {
             LinkError::Ended(reason) => return Err(reason),
             LinkError::Refused(err) => match self.primary_instead_of(target) {
                 // Trap F10: what the session set or prepared at the primary may name what a replica does not have yet.
-                Some(primary) => return Ok(Ready::At(primary)),
+                Some(primary) => return Ok(Ready::Elsewhere(Some(primary))),
                 None => self.pass_on_error(&err).await?,
             },
             LinkError::NoneFree => {
@@ -300,7 +293,7 @@ impl Session {
                 self.worker.metrics.errors.increment(ErrorKind::NoServer);
                 self.fail(&no_connection(self.worker.shared.gates.limits())).await?;
             }
-            LinkError::Stays => return Ok(Ready::Elsewhere),
+            LinkError::Stays => return Ok(Ready::Elsewhere(None)),
             LinkError::TieLost => {
                 self.note_lost(target);
                 self.report_loss(Some(SequenceId(1)), true, false).await?;
@@ -344,9 +337,7 @@ impl Session {
             )
         };
         self.note_own_failure(&err);
-        self.state.observe_own_err(false);
-        let bytes = self.local(sequence).err(&err);
-        self.send(&bytes).await?;
+        self.send_error_at(sequence, &err).await?;
         if tied { Err(CloseReason::ServerLost) } else { Ok(()) }
     }
 

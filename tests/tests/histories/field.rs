@@ -138,11 +138,7 @@ impl Field {
             actor.take_patiently(&history.first)
         });
         // Another session may have had the connection, be it too late for its own purpose.
-        // A SELECT that was refused has pinned nothing: the number is then what was there before it, which nobody may know.
-        // A history that is cut down has no step at last.
-        let last = steps.len().checked_sub(1).and_then(|last| expected.told.get(last));
-        let is_refused = last.is_some_and(|told| told.starts_with("error"));
-        let is_pinned = history.asks_for_all_rows() && !is_refused;
+        let is_pinned = history.asks_for_all_rows() && !expected.is_refused(steps.len());
         let asks_late = first == format!("error {TOO_LATE}") && !is_pinned;
         if first == format!("error {TOO_LATE}") {
             // Nothing has gone to a server.
@@ -234,6 +230,15 @@ struct Expected {
     told: Vec<String>,
     sight: crate::sight::Sight,
     own_sight: Vec<(String, String)>,
+}
+
+impl Expected {
+    /// Whether the last of a history's `steps` was. A SELECT that was refused has pinned nothing: the number is then what was there
+    /// before it, which nobody may know. A history that is cut down has no step at last.
+    fn is_refused(&self, steps: usize) -> bool {
+        let last = steps.checked_sub(1).and_then(|last| self.told.get(last));
+        last.is_some_and(|told| told.starts_with("error"))
+    }
 }
 
 /// As after a login: COM_RESET_CONNECTION leaves the schema and the multi-statements, and sets the server's character sets.

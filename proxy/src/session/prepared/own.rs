@@ -17,37 +17,24 @@ use crate::session::{CloseReason, Session};
 /// One of them.
 #[derive(Debug)]
 pub(super) struct OwnStatement {
-    usage: Usage,
+    usage: OwnVariableUse,
     /// The type of its parameter that the client bound last.
     kind: Option<u8>,
     /// Parameter data came ahead of the execution, and was dropped.
     pub had_long_data: bool,
 }
 
-/// [`OwnVariableUse`], as it was read when the statement was prepared.
-#[derive(Debug, Clone)]
-enum Usage {
-    Show(OwnVariable, Box<[u8]>),
-    Set(OwnVariable, Option<Box<[u8]>>),
-    Bind(OwnVariable),
-}
-
 impl OwnStatement {
-    pub fn new(usage: OwnVariableUse<'_>) -> Self {
-        let usage = match usage {
-            OwnVariableUse::Show(variable, column) => Usage::Show(variable, column.into()),
-            OwnVariableUse::Set(variable, value) => Usage::Set(variable, value.map(Into::into)),
-            OwnVariableUse::Bind(variable) => Usage::Bind(variable),
-        };
+    pub const fn new(usage: OwnVariableUse) -> Self {
         Self { usage, kind: None, had_long_data: false }
     }
 
     /// Bytes that are kept of its text.
     pub fn text_length(&self) -> usize {
         match &self.usage {
-            Usage::Show(_, column) => column.len(),
-            Usage::Set(_, value) => value.as_ref().map_or(0, |value| value.len()),
-            Usage::Bind(_) => 0,
+            OwnVariableUse::Show(_, column) => column.len(),
+            OwnVariableUse::Set(_, value) => value.as_ref().map_or(0, |value| value.len()),
+            OwnVariableUse::Bind(_) => 0,
         }
     }
 }
@@ -60,9 +47,9 @@ impl Session {
             return self.fail(&too_many_statements()).await;
         }
         let (params, column) = match &own.usage {
-            Usage::Show(_, column) => (0, Some(&**column)),
-            Usage::Set(..) => (0, None),
-            Usage::Bind(_) => (1, None),
+            OwnVariableUse::Show(_, column) => (0, Some(&**column)),
+            OwnVariableUse::Set(..) => (0, None),
+            OwnVariableUse::Bind(_) => (1, None),
         };
         let id = self.prepared.next_id();
         let extended = self.expects_extended_metadata();
@@ -91,14 +78,14 @@ impl Session {
             return Some(self.fail(&not_here()).await);
         }
         let usage = own.usage.clone();
-        let params = u16::from(matches!(usage, Usage::Bind(_)));
+        let params = u16::from(matches!(usage, OwnVariableUse::Bind(_)));
         let Ok(request) = ExecuteRequest::read(payload, params, capabilities) else {
             return Some(self.fail(&malformed(flavour)).await);
         };
         own.kind = request.first_type().filter(|_| params > 0).or(own.kind);
         let value = match (params, own.kind) {
             (0, _) => Ok(None),
-            (_, Some(kind)) => request.first_text(kind).map(|value| value.map(<[u8]>::to_vec)),
+            (_, Some(kind)) => request.first_text(kind).map(|value| value.map(Into::into)),
             (_, None) => return Some(self.fail(&malformed(flavour)).await),
         };
         let Ok(value) = value else { return Some(self.fail(&malformed(flavour)).await) };
@@ -108,13 +95,9 @@ impl Session {
         {
             return Some(self.fail(&err).await);
         }
-        let usage = match &usage {
-            Usage::Show(variable, column) => OwnVariableUse::Show(*variable, column),
-            Usage::Set(variable, value) => OwnVariableUse::Set(*variable, value.as_deref()),
-            Usage::Bind(variable) => match &value {
-                Some(value) => OwnVariableUse::Set(*variable, Some(value)),
-                None => OwnVariableUse::Bind(*variable),
-            },
+        let usage = match (usage, value) {
+            (OwnVariableUse::Bind(variable), value @ Some(_)) => OwnVariableUse::Set(variable, value),
+            (usage, _) => usage,
         };
         Some(self.own_variable(usage, RowForm::Binary, buffer).await)
     }

@@ -7,12 +7,12 @@ use crate::sql::token::{Kind, Token};
 use crate::sql::{Lexing, OwnVariable, variable};
 
 /// What a statement does with one of the proxy's variables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OwnVariableUse<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnVariableUse {
     /// `SELECT @@name`; the column's name, as a server would name it.
-    Show(OwnVariable, &'a [u8]),
+    Show(OwnVariable, Box<[u8]>),
     /// `SET name = value`; None is DEFAULT.
-    Set(OwnVariable, Option<&'a [u8]>),
+    Set(OwnVariable, Option<Box<[u8]>>),
     /// `SET name = ?`, to be prepared.
     Bind(OwnVariable),
 }
@@ -20,7 +20,7 @@ pub enum OwnVariableUse<'a> {
 /// Reads a statement that is about one of the proxy's variables and nothing else. None for all others: a server answers
 /// those that mention one with error 1193.
 #[must_use]
-pub fn own_variable<'a>(sql: &'a [u8], lexing: &Lexing) -> Option<OwnVariableUse<'a>> {
+pub fn own_variable(sql: &[u8], lexing: &Lexing) -> Option<OwnVariableUse> {
     let mut reader = Reader::new(sql, lexing, None);
     let found = match reader.keyword() {
         K::Select => show(&mut reader, sql)?,
@@ -31,16 +31,16 @@ pub fn own_variable<'a>(sql: &'a [u8], lexing: &Lexing) -> Option<OwnVariableUse
     (reader.peek().kind == Kind::End && reader.findings().doubt.is_none()).then_some(found)
 }
 
-fn show<'a>(reader: &mut Reader<'a>, sql: &'a [u8]) -> Option<OwnVariableUse<'a>> {
+fn show<'a>(reader: &mut Reader<'a>, sql: &'a [u8]) -> Option<OwnVariableUse> {
     reader.next();
     let start = reader.peek().start;
     let name = at_name(reader)?;
     let own = OwnVariable::from_name(name.text)?;
     let column = if reader.is_at_end() { sql.get(start..name.end)? } else { alias(reader)? };
-    Some(OwnVariableUse::Show(own, column))
+    Some(OwnVariableUse::Show(own, column.into()))
 }
 
-fn set<'a>(reader: &mut Reader<'a>) -> Option<OwnVariableUse<'a>> {
+fn set(reader: &mut Reader<'_>) -> Option<OwnVariableUse> {
     reader.next();
     let name = if reader.peek().kind == Kind::SystemVariable {
         at_name(reader)?
@@ -63,7 +63,7 @@ fn set<'a>(reader: &mut Reader<'a>) -> Option<OwnVariableUse<'a>> {
         Kind::Punctuation(b'?') => return Some(OwnVariableUse::Bind(own)),
         _ => return None,
     };
-    Some(OwnVariableUse::Set(own, value))
+    Some(OwnVariableUse::Set(own, value.map(Into::into)))
 }
 
 /// `@@name` or `@@session.name`.
@@ -79,7 +79,7 @@ fn at_name<'a>(reader: &mut Reader<'a>) -> Option<Token<'a>> {
 mod tests {
     use super::*;
 
-    fn read(sql: &str) -> Option<OwnVariableUse<'_>> {
+    fn read(sql: &str) -> Option<OwnVariableUse> {
         own_variable(sql.as_bytes(), &Lexing::default())
     }
 
@@ -87,13 +87,14 @@ mod tests {
     fn one_variable_and_nothing_else() {
         use OwnVariable::{CausalToken, Consistency};
         use OwnVariableUse::{Bind, Set, Show};
+        let bytes = |text: &str| text.as_bytes().into();
         for (sql, expected) in [
-            ("SELECT @@rolecall_consistency", Show(Consistency, b"@@rolecall_consistency".as_slice())),
-            ("select @@session.Rolecall_Causal_Token AS t;", Show(CausalToken, b"t")),
-            ("SET rolecall_consistency = strong", Set(Consistency, Some(b"strong".as_slice()))),
-            ("SET SESSION rolecall_consistency='global'", Set(Consistency, Some(b"global"))),
+            ("SELECT @@rolecall_consistency", Show(Consistency, bytes("@@rolecall_consistency"))),
+            ("select @@session.Rolecall_Causal_Token AS t;", Show(CausalToken, bytes("t"))),
+            ("SET rolecall_consistency = strong", Set(Consistency, Some(bytes("strong")))),
+            ("SET SESSION rolecall_consistency='global'", Set(Consistency, Some(bytes("global")))),
             ("SET @@rolecall_consistency := DEFAULT", Set(Consistency, None)),
-            ("SET @@session.rolecall_causal_token = \"rc1:\"", Set(CausalToken, Some(b"rc1:"))),
+            ("SET @@session.rolecall_causal_token = \"rc1:\"", Set(CausalToken, Some(bytes("rc1:")))),
             ("set rolecall_causal_token = ?", Bind(CausalToken)),
         ] {
             assert_eq!(read(sql), Some(expected), "{sql}");
