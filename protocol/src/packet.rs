@@ -89,6 +89,23 @@ pub fn put_packet(out: &mut Vec<u8>, sequence: &mut SequenceId, payload: &[u8]) 
     }
 }
 
+/// The same for the payload that `write` appends: short ones, which most are, are written once.
+pub fn put_packet_of(out: &mut Vec<u8>, sequence: &mut SequenceId, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.put_bytes(&[0; HEADER_LENGTH]);
+    write(out);
+    let length = out.len() - start - HEADER_LENGTH;
+    if length < MAX_PAYLOAD_LENGTH {
+        let header = PacketHeader { length: length as u32, sequence: *sequence };
+        out[start..start + HEADER_LENGTH].copy_from_slice(&header.to_bytes());
+        *sequence = sequence.next();
+        return;
+    }
+    let payload = out.split_off(start + HEADER_LENGTH);
+    out.truncate(start);
+    put_packet(out, sequence, &payload);
+}
+
 /// A whole payload at the front of a stream's bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Framed<'a> {
@@ -172,6 +189,18 @@ mod tests {
         assert_eq!(frame(&bytes[..bytes.len() - 1], usize::MAX), Ok(None));
         let framed = frame(&bytes, usize::MAX).expect("well formed").expect("whole");
         assert_eq!((framed.payload.len(), framed.taken), (payload.len(), bytes.len()));
+    }
+
+    #[test]
+    fn f2_a_payload_that_is_written_in_place_is_cut_as_any_other() {
+        for length in [0, 1, MAX_PAYLOAD_LENGTH - 1, MAX_PAYLOAD_LENGTH, MAX_PAYLOAD_LENGTH + 1] {
+            let payload = vec![b'x'; length];
+            let (mut copied, mut written) = (b"before".to_vec(), b"before".to_vec());
+            let (mut one, mut two) = (SequenceId(255), SequenceId(255));
+            put_packet(&mut copied, &mut one, &payload);
+            put_packet_of(&mut written, &mut two, |out| out.extend_from_slice(&payload));
+            assert!(copied == written && one == two, "{length}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Whole packets, one after the other, over a transport: logins and the proxy's own commands.
 
+use std::borrow::Cow;
 use std::io;
 
 use rolecall_protocol::ProtocolError;
@@ -46,13 +47,21 @@ impl<'a> Exchange<'a> {
     /// # Errors
     /// [`LegError`]; the connection must be closed then.
     pub async fn read(&mut self, limit: usize) -> Result<Vec<u8>, LegError> {
+        self.read_with(limit, |payload| payload.into_owned()).await
+    }
+
+    /// The same, as what `look` makes of the payload.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn read_with<T>(&mut self, limit: usize, look: impl FnOnce(Cow<'_, [u8]>) -> T) -> Result<T, LegError> {
         loop {
             if let Some(framed) = frame(self.buffer.filled(), limit)? {
                 self.sequence.expect(framed.first)?;
                 self.sequence = framed.last.next();
-                let (payload, taken) = (framed.payload.into_owned(), framed.taken);
+                let (seen, taken) = (look(framed.payload), framed.taken);
                 self.buffer.consume(taken);
-                return Ok(payload);
+                return Ok(seen);
             }
             if self.transport.fill(self.buffer).await? == 0 {
                 return Err(LegError::Closed);

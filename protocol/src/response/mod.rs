@@ -3,6 +3,7 @@
 //! [`ReplyScanner`] walks over the bytes of a reply as they arrive, looks at packet headers and first bytes only, and
 //! says which bytes pass to the client as they are and which packets need a look.
 
+mod kind;
 mod local;
 mod packets;
 mod scanner;
@@ -10,6 +11,7 @@ mod scanner;
 mod scanner_tests;
 pub mod text;
 
+pub use kind::ReplyKind;
 pub use local::{LocalReply, UnsignedColumn};
 pub use packets::{EofPacket, ErrPacket, OkHeader, OkPacket};
-pub use scanner::{ReplyContext, ReplyKind, ReplyScanner, Scan, Then};
+pub use scanner::{ReplyContext, ReplyScanner, Scan, Then};

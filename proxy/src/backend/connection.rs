@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use rolecall_protocol::handshake::Established;
 use rolecall_protocol::{Capabilities, MariadbCapabilities, StatusFlags};
-use rolecall_router::consistency::Wait;
 use rolecall_router::session::{Prefix, Variables, View};
 use rolecall_router::topology::Server;
 
@@ -57,7 +56,7 @@ pub struct Connection {
     /// Commands that go in the next statement's own write, in front of it: the view counts them as accepted.
     pub ahead: Vec<Prefix>,
     /// Asks the server, behind these, to wait until it has what the statement behind it must show.
-    pub waits_ahead: Option<Box<Wait>>,
+    pub waits_ahead: bool,
     /// Bytes that came behind the answers to these.
     pub read_ahead: Option<Buffer>,
     /// A command in front of a statement was refused here: what it did before that nobody is sure of, and no other session may
@@ -98,7 +97,7 @@ impl Connection {
             old_at: u64::MAX,
             is_used: false,
             ahead: Vec::new(),
-            waits_ahead: None,
+            waits_ahead: false,
             read_ahead: None,
             is_spoilt: false,
             has_conditions: false,

@@ -3,7 +3,7 @@
 use rolecall_protocol::ProtocolError;
 use rolecall_protocol::command;
 use rolecall_protocol::error_code::ErrorCode;
-use rolecall_protocol::packet::{SequenceId, put_packet};
+use rolecall_protocol::packet::{HEADER_LENGTH, SequenceId, put_packet, put_packet_of};
 use rolecall_protocol::response::text;
 use rolecall_protocol::response::{ErrPacket, OkPacket};
 use rolecall_protocol::statement::{PrepareOk, put_query};
@@ -16,14 +16,17 @@ use rolecall_router::session::{
 };
 use rolecall_router::sql::{FLAGS_MARIADB, Flavour, user_variable_name};
 
+use std::borrow::Cow;
+use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Connection;
 use crate::buffer::Buffer;
 use crate::exchange::{Exchange, LegError};
 
 /// What a query's packet has more than its text, where it has no attributes: a header, the command, two counts.
-const QUERY_ROOM: usize = 7;
+const QUERY_ROOM: usize = HEADER_LENGTH + 3;
 /// No packet of an answer to the proxy's own statements is longer.
 const ANSWER_PACKET_LIMIT: usize = 16 * 1024 * 1024;
 /// An answer has at most this many columns, as every result (MySQL Reference Manual, "Limits on Table Column Count").
@@ -71,12 +74,12 @@ impl From<ProtocolError> for QueryError {
     }
 }
 
-/// What a server that refused nothing has said to a wait for `position`.
+/// What a server that refused nothing has said to a wait to which an OK without a row says `ok`.
 #[must_use]
-pub fn wait_answer(position: &Position, answer: &TextResult) -> WaitAnswer {
+pub fn wait_answer(ok: WaitAnswer, answer: &TextResult) -> WaitAnswer {
     match answer.rows.first() {
         Some(row) => WaitAnswer::of_row(row.first().and_then(Option::as_deref)),
-        None => position.answer_of_ok(),
+        None => ok,
     }
 }
 
@@ -138,19 +141,17 @@ impl Connection {
         Ok(())
     }
 
-    /// What goes ahead of a statement, and `behind`, the statement's own bytes.
+    /// What goes ahead of a statement, a wait for `awaited` at most this long among it where one was to go, and `behind`, the
+    /// statement's own bytes.
     #[must_use]
-    pub fn bytes_with_ahead(&self, behind: &[u8]) -> Vec<u8> {
-        let wait = self.waits_ahead.as_deref();
-        let wait = wait.and_then(|wait| wait.position.wait_statement(wait.timeout, self.wait_form()));
+    pub fn bytes_with_ahead(&self, (awaited, timeout): (&Position, Duration), behind: &[u8]) -> Vec<u8> {
+        let wait = self.waits_ahead.then(|| awaited.wait_statement(timeout, self.wait_form())).flatten();
         let mut bytes = Vec::with_capacity(wait.as_ref().map_or(0, String::len) + QUERY_ROOM + behind.len());
         for payload in self.ahead.iter().filter_map(|prefix| self.payload_of(prefix)) {
             put_packet(&mut bytes, &mut SequenceId(0), &payload);
         }
         if let Some(sql) = wait {
-            let mut payload = Vec::with_capacity(sql.len() + QUERY_ROOM);
-            put_query(&mut payload, sql.as_bytes(), self.capabilities);
-            put_packet(&mut bytes, &mut SequenceId(0), &payload);
+            put_packet_of(&mut bytes, &mut SequenceId(0), |out| put_query(out, sql.as_bytes(), self.capabilities));
         }
         bytes.extend_from_slice(behind);
         bytes
@@ -166,25 +167,23 @@ impl Connection {
     /// Whether a statement has to go behind commands of the proxy's own.
     #[must_use]
     pub fn has_anything_ahead(&self) -> bool {
-        !self.ahead.is_empty() || self.waits_ahead.is_some()
+        !self.ahead.is_empty() || self.waits_ahead
     }
 
     /// Reads the answers to what went ahead of a statement: what came behind them stays in [`Self::read_ahead`]. Says what came of
-    /// the wait among them; None: there was none.
+    /// the wait among them, to which an OK without a row says `ok`; None: there was none.
     ///
     /// # Errors
     /// [`QueryError`]. As after a wait in vain, the connection must be closed: the statement has run all the same.
-    pub async fn answers_ahead(&mut self) -> Result<Option<WaitAnswer>, QueryError> {
+    pub async fn answers_ahead(&mut self, ok: WaitAnswer) -> Result<Option<WaitAnswer>, QueryError> {
         let mut buffer = Buffer::borrow();
         for _ in std::mem::take(&mut self.ahead) {
             self.answer(&mut buffer).await?;
         }
         let mut waited = None;
-        if self.waits_ahead.is_some() {
-            let answer = self.answer(&mut buffer).await;
-            let position = self.waits_ahead.as_deref().map_or(&Position::Unknown, |wait| &wait.position);
-            waited = Some(match answer {
-                Ok(answer) => wait_answer(position, &answer),
+        if self.waits_ahead {
+            waited = Some(match self.answer(&mut buffer).await {
+                Ok(answer) => wait_answer(ok, &answer),
                 // KILL QUERY is meant for the statement behind it.
                 Err(QueryError::Refused(err)) if err.code != ErrorCode::QUERY_INTERRUPTED.code => {
                     WaitAnswer::of_err(&err)
@@ -400,13 +399,19 @@ impl Connection {
         let metadata_flag = self.has_metadata_flag();
         let mut exchange = Exchange::new(&mut self.transport, buffer);
         exchange.sequence = SequenceId(1);
-        let first = exchange.read(ANSWER_PACKET_LIMIT).await?;
+        let look = |payload: Cow<'_, [u8]>| match payload.first() {
+            Some(0x00 | 0xFE) => OkPacket::decode(&payload, capabilities).map(ControlFlow::Break),
+            _ => Ok(ControlFlow::Continue(payload.into_owned())),
+        };
         let mut result = TextResult::default();
-        match first.first() {
-            Some(0x00 | 0xFE) => {
-                result.ok = OkPacket::decode(&first, capabilities)?;
+        let first = match exchange.read_with(ANSWER_PACKET_LIMIT, look).await?? {
+            ControlFlow::Continue(first) => first,
+            ControlFlow::Break(ok) => {
+                result.ok = ok;
                 return Ok(result);
             }
+        };
+        match first.first() {
             Some(0xFF) => return Err(QueryError::Refused(ErrPacket::decode(&first)?)),
             Some(0xFB) | None => return Err(ProtocolError::malformed("answer to the proxy's own statement").into()),
             Some(_) => {}

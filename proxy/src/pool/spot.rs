@@ -1,7 +1,10 @@
 //! Where a session's connections are while it is idle.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use rolecall_router::topology::ServerId;
 
@@ -19,6 +22,9 @@ pub struct Spot {
     until: Cell<u64>,
     wanted: Cell<Option<ServerId>>,
     is_late: Cell<bool>,
+    /// What the session waits for is due then.
+    due: Cell<u64>,
+    is_overdue: Cell<bool>,
     /// Nobody waits for what is wanted: it has been idle for too long.
     is_to_close: Cell<bool>,
     /// The servers of which it stands in line as an owner.
@@ -37,6 +43,8 @@ impl Spot {
             until: Cell::new(u64::MAX),
             wanted: Cell::new(None),
             is_late: Cell::new(false),
+            due: Cell::new(u64::MAX),
+            is_overdue: Cell::new(false),
             is_to_close: Cell::new(false),
             listed: RefCell::default(),
             servers: RefCell::default(),
@@ -98,5 +106,55 @@ impl Spot {
         if self.is_open.get() && now >= self.until.get() && !self.is_late.replace(true) {
             self.handle.wake();
         }
+        if now >= self.due.get() {
+            self.due.set(u64::MAX);
+            self.is_overdue.set(true);
+            self.handle.wake();
+        }
+    }
+
+    /// Runs `work`, which waits on the session's handle, too; None: it is dropped, since it is not done at `due`, or a round of the
+    /// pool's keeper later. Costs no timer.
+    pub async fn unless_overdue<T>(&self, due: u64, work: impl Future<Output = T>) -> Option<T> {
+        self.is_overdue.set(false);
+        self.due.set(due);
+        let mut work = pin!(work);
+        let done = poll_fn(|cx| match work.as_mut().poll(cx) {
+            Poll::Pending if self.is_overdue.get() => Poll::Ready(None),
+            polled => polled.map(Some),
+        })
+        .await;
+        self.due.set(u64::MAX);
+        done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::registry::Sessions;
+
+    #[test]
+    fn what_is_due_is_given_up_by_the_next_round() {
+        let listed = Arc::new(Sessions::default()).enter(None);
+        let spot = Spot::new(Arc::clone(&listed.handle));
+        let mut now = Context::from_waker(Waker::noop());
+        {
+            let mut waits = pin!(spot.unless_overdue(100, pending::<()>()));
+            assert!(waits.as_mut().poll(&mut now).is_pending());
+            spot.end_if_late(99);
+            assert!(waits.as_mut().poll(&mut now).is_pending());
+            spot.end_if_late(100);
+            assert_eq!(waits.as_mut().poll(&mut now), Poll::Ready(None));
+        }
+        assert_eq!(pin!(spot.unless_overdue(100, ready(7))).poll(&mut now), Poll::Ready(Some(7)));
+        spot.end_if_late(200);
+        assert!(
+            pin!(spot.unless_overdue(300, pending::<()>())).poll(&mut now).is_pending(),
+            "what came in time is not late"
+        );
     }
 }

@@ -125,7 +125,7 @@ impl Session {
     ) -> Result<bool, CloseReason> {
         let Some(position) = self.reads.causality.needs(level).position().cloned() else { return Ok(true) };
         let Some(reached) = self.wait_for(server, &position, hold, buffer).await? else { return Ok(false) };
-        self.note_waited(server, reached.then_some(&position));
+        self.note_waited(server, reached);
         Ok(reached)
     }
 
@@ -143,7 +143,7 @@ impl Session {
         }
         let question = |link: &Connection| position.wait_statement(limit, link.wait_form()).unwrap_or_default();
         let answer = match self.ask(server, question, hold, buffer).await? {
-            Answer::Told(told) => wait_answer(position, &told),
+            Answer::Told(told) => wait_answer(position.answer_of_ok(), &told),
             Answer::Refused(err) => WaitAnswer::of_err(&err),
             Answer::NotAsked => return Ok(None),
         };

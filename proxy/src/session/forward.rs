@@ -1,7 +1,6 @@
 //! A statement's way to one server, and its reply's way back.
 
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::task::Poll;
 
 use rolecall_protocol::command::Command;
@@ -18,7 +17,7 @@ use super::dispatch::Job;
 use super::local_file::send_file;
 use super::patience::Patience;
 use super::relay::{Outcome, Relay, Step};
-use super::waits::Voided;
+use super::waits::{GRACE, Voided};
 use super::{CloseReason, Session, write_to_client};
 use crate::backend::Connection;
 use crate::buffer::Buffer;
@@ -86,7 +85,10 @@ impl Session {
     ) -> Result<Exchanged, CloseReason> {
         if link.has_anything_ahead() {
             debug_assert!(own.is_none(), "what the proxy writes itself goes by itself");
-            return Box::pin(self.exchange_behind(link, buffer, taken, job)).await;
+            return match Box::pin(self.go_behind(link, &buffer.filled()[..taken])).await? {
+                Ok(link) => self.receive(link, buffer, taken, job, Sent::default()).await,
+                Err(exchanged) => Ok(exchanged),
+            };
         }
         self.begin(&link);
         link.transport.new_exchange();
@@ -109,36 +111,33 @@ impl Session {
         self.receive(link, buffer, taken, job, Sent::default()).await
     }
 
-    /// The same for a read that goes behind commands of the proxy's own, in one write (sessions.md 3).
-    async fn exchange_behind(
+    /// Sends a read behind commands of the proxy's own, in one write (sessions.md 3), and reads the answers to these: the
+    /// connection on which the read's own reply comes, or what came of it where they failed.
+    async fn go_behind(
         &mut self,
         mut link: Box<Connection>,
-        buffer: &mut Buffer,
-        taken: usize,
-        job: &Job,
-    ) -> Result<Exchanged, CloseReason> {
+        read: &[u8],
+    ) -> Result<Result<Box<Connection>, Exchanged>, CloseReason> {
         self.begin(&link);
-        let bytes = link.bytes_with_ahead(&buffer.filled()[..taken]);
-        let handle = Arc::clone(&self.handle);
-        let waits = link.waits_ahead.is_some();
+        let awaited = self.reads.causality.awaited();
+        let timeout = self.worker.with_settings(|settings| settings.catch_up_timeout);
+        let bytes = link.bytes_with_ahead((awaited, timeout), read);
+        let (waits, ok) = (link.waits_ahead, awaited.answer_of_ok());
         let exchange = async {
-            link.transport.write_all(&bytes).await.map_err(LegError::from)?;
-            link.answers_ahead().await
+            let written = link.transport.write_now(&bytes).map_err(LegError::from)?;
+            if written < bytes.len() {
+                Box::pin(link.transport.write_all(&bytes[written..])).await.map_err(LegError::from)?;
+            }
+            link.answers_ahead(ok).await
         };
-        let answered = match waits {
-            true => handle.unless_cut_off(self.worker.shared.clock.timeout(self.wait_limit(), exchange)).await,
-            false => handle.unless_cut_off(exchange).await.map(Ok),
-        };
-        let answered = match answered {
-            Ok(answered) => answered,
+        let limit = u64::try_from((timeout + GRACE).as_nanos()).unwrap_or(u64::MAX);
+        let due = if waits { monotonic::nanoseconds().saturating_add(limit) } else { u64::MAX };
+        match self.sharing.spot.unless_overdue(due, self.handle.unless_cut_off(exchange)).await.transpose() {
+            Ok(answered) => Ok(self.void(link, answered)),
             Err(summons) => {
                 self.abandon(link);
-                return Err(summons.into());
+                Err(summons.into())
             }
-        };
-        match self.void(link, answered.ok()) {
-            Ok(link) => self.receive(link, buffer, taken, job, Sent::default()).await,
-            Err(exchanged) => Ok(exchanged),
         }
     }
 

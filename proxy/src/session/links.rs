@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
-use rolecall_router::consistency::{Admission, Consistency, Requirement, Wait};
+use rolecall_router::consistency::{Admission, Consistency, Requirement};
 use rolecall_router::decide::{Action, DecisionInput, Mode, ReadsOnPrimary, decide};
 use rolecall_router::sql::Access;
 use rolecall_router::topology::{Primary, ServerId};
@@ -72,13 +72,13 @@ enum Route {
 #[derive(Debug)]
 pub(super) struct Destination {
     pub server: ServerId,
-    /// Goes in front of it, in one write.
-    pub wait: Option<Box<Wait>>,
+    /// A wait for what it must show goes in front of it, in one write.
+    pub waits: bool,
 }
 
 impl Destination {
     pub const fn at(server: ServerId) -> Self {
-        Self { server, wait: None }
+        Self { server, waits: false }
     }
 }
 
@@ -141,6 +141,10 @@ impl Session {
             Ok(Route::To(server)) => {
                 hold.held = None;
                 Ok(Ok(Destination::at(server)))
+            }
+            Ok(Route::After(server)) if goes_behind && self.may_take_wait_along(server) => {
+                hold.held = None;
+                Ok(Ok(Destination { server, waits: true }))
             }
             // Boxed: the usual statement does not pay for the wait.
             other => Box::pin(self.awaited(job, level, goes_behind, other, hold, buffer)).await,
@@ -217,15 +221,11 @@ impl Session {
                     }
                 }
                 Ok(Route::After(server)) => {
-                    let is_worth_it = !self.replicas_are_late();
-                    if is_worth_it
-                        && goes_behind
-                        && let Some(wait) = self.wait_ahead(server, level)
-                    {
+                    if goes_behind && self.may_take_wait_along(server) {
                         hold.held = None;
-                        return Ok(Ok(Destination { server, wait: Some(wait) }));
+                        return Ok(Ok(Destination { server, waits: true }));
                     }
-                    if is_worth_it && self.catch_up(server, level, hold, buffer).await? {
+                    if !self.replicas_are_late() && self.catch_up(server, level, hold, buffer).await? {
                         Ok(Route::To(server))
                     } else {
                         self.instead_of_late(level)

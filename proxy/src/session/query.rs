@@ -171,7 +171,7 @@ impl Session {
             self.state.hand_over_trackers();
         }
         loop {
-            let Destination { server: target, wait } = match tries.forced {
+            let Destination { server: target, waits } = match tries.forced {
                 Some(server) => Destination::at(server),
                 None => match self.target_of(&job, tries.goes_ahead, &mut hold, buffer).await? {
                     Ok(target) => target,
@@ -196,12 +196,12 @@ impl Session {
                 Ready::Told => return Ok(None),
             };
             tries.forced = None;
-            if wait.is_some() && !link.can_go_ahead(&[]) {
+            if waits && !link.can_go_ahead(&[]) {
                 self.put_back(link);
                 tries.goes_ahead = false;
                 continue;
             }
-            link.waits_ahead = wait;
+            link.waits_ahead = waits;
             match self.exchange(link, buffer, taken, own, &job).await? {
                 Exchanged::Done(outcome) => {
                     let accepted = outcome.err.is_none().then_some(target);

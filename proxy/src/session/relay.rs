@@ -1,6 +1,6 @@
 //! One reply on its way from a server to the client.
 
-use rolecall_protocol::packet::{SequenceId, put_packet};
+use rolecall_protocol::packet::{SequenceId, put_packet_of};
 use rolecall_protocol::response::{EofPacket, ErrPacket, OkHeader, OkPacket, ReplyScanner, Then};
 use rolecall_protocol::statement::{PrepareOk, StatementId};
 use rolecall_protocol::{Capabilities, ProtocolError, StatusFlags};
@@ -107,9 +107,7 @@ impl Relay<'_> {
                     } else {
                         self.take_over(reply, &mut at);
                         reply.consume(length);
-                        let mut payload = Vec::new();
-                        err.put(&mut payload);
-                        put(&mut self.out, &payload, sequence);
+                        put(&mut self.out, sequence, |out| err.put(out));
                     }
                     self.outcome.err = Some(err);
                 }
@@ -147,9 +145,7 @@ impl Relay<'_> {
         if ok.header == OkHeader::Eof && !self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
             put_eof(&mut self.out, ok.as_eof(self.state.lexing().flavour == Flavour::Mysql), sequence);
         } else {
-            let mut payload = Vec::new();
-            ok.put(&mut payload, self.capabilities);
-            put(&mut self.out, &payload, sequence);
+            put(&mut self.out, sequence, |out| ok.put(out, self.capabilities));
         }
         Ok(())
     }
@@ -165,9 +161,9 @@ impl Relay<'_> {
 }
 
 fn put_eof(out: &mut Vec<u8>, eof: EofPacket, sequence: SequenceId) {
-    put(out, &eof.payload(), sequence);
+    put(out, sequence, |out| out.extend_from_slice(&eof.payload()));
 }
 
-fn put(out: &mut Vec<u8>, payload: &[u8], mut sequence: SequenceId) {
-    put_packet(out, &mut sequence, payload);
+fn put(out: &mut Vec<u8>, mut sequence: SequenceId, write: impl FnOnce(&mut Vec<u8>)) {
+    put_packet_of(out, &mut sequence, write);
 }

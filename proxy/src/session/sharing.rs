@@ -66,8 +66,9 @@ enum Count {
 
 impl Sharing {
     pub fn new(by_listener: bool, by_user: bool, pool: Rc<AccountPool>, spot: Rc<Spot>) -> Self {
+        pool.enlist(&spot);
         if by_user {
-            pool.enlist(&spot);
+            pool.note_use();
         }
         Self {
             by_listener,

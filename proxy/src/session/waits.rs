@@ -8,7 +8,7 @@ use std::time::Duration;
 use rolecall_protocol::SequenceId;
 use rolecall_protocol::error_code::ErrorCode;
 use rolecall_protocol::response::ErrPacket;
-use rolecall_router::consistency::{Consistency, Position, Wait, WaitAnswer};
+use rolecall_router::consistency::WaitAnswer;
 use rolecall_router::topology::ServerId;
 
 use super::Session;
@@ -19,7 +19,7 @@ use crate::monotonic;
 use crate::topology::ServerError;
 
 /// How much later than asked a server may answer.
-const GRACE: Duration = Duration::from_secs(2);
+pub(super) const GRACE: Duration = Duration::from_secs(2);
 
 /// Why a statement's reply is thrown away with its connection, unread: it went behind something that failed.
 #[derive(Debug)]
@@ -33,31 +33,30 @@ pub(super) enum Voided {
 }
 
 impl Session {
-    /// The wait for what a read needs at replica `server`, to go in front of it; None: it must go by itself.
-    pub(super) fn wait_ahead(&self, server: ServerId, level: Consistency) -> Option<Box<Wait>> {
-        if self.worker.is_late(server) || self.state.depends_on(server) {
-            return None;
-        }
-        let position = self.reads.causality.needs(level).position().filter(|position| position.can_be_waited_for())?;
-        let timeout = self.worker.with_settings(|settings| settings.catch_up_timeout);
-        Some(Box::new(Wait { position: position.clone(), timeout }))
+    /// Whether a read may take its wait for replica `server` along; else the wait goes by itself.
+    pub(super) fn may_take_wait_along(&self, server: ServerId) -> bool {
+        !self.worker.is_late(server)
+            && !self.state.depends_on(server)
+            && self.reads.causality.awaited().can_be_waited_for()
+            && !self.replicas_are_late()
     }
 
-    /// What a replica has said to a wait: it has `reached` this, or waited in vain.
-    pub(super) fn note_waited(&mut self, server: ServerId, reached: Option<&Position>) {
-        self.worker.note_late(server, reached.is_none());
-        match reached {
-            Some(position) => {
-                self.worker.metrics.catch_ups.increment(CatchUp::Reached);
-                // Others look for the replica that is ahead.
-                if self.worker.takes_turn_to_tell(monotonic::nanoseconds()) {
-                    self.worker.shared.topology.positions().note_reached(server, position);
-                }
+    /// What a replica has said to a wait for what the session depends on.
+    pub(super) fn note_waited(&mut self, server: ServerId, has_reached: bool) {
+        self.worker.note_late(server, !has_reached);
+        if has_reached {
+            self.worker.metrics.catch_ups.increment(CatchUp::Reached);
+            // Others look for the replica that is ahead.
+            let position = self.reads.causality.awaited();
+            let is_noted = self
+                .worker
+                .with_board(|board| board.of(server).is_some_and(|progress| progress.note_reached(position)));
+            if !is_noted && self.worker.takes_turn_to_tell(monotonic::nanoseconds()) {
+                self.worker.shared.topology.positions().note_reached(server, position);
             }
-            None => {
-                self.worker.metrics.catch_ups.increment(CatchUp::TooLate);
-                self.keep_from_replicas();
-            }
+        } else {
+            self.worker.metrics.catch_ups.increment(CatchUp::TooLate);
+            self.keep_from_replicas();
         }
     }
 
@@ -78,14 +77,11 @@ impl Session {
         answered: Option<Result<Option<WaitAnswer>, QueryError>>,
     ) -> Result<Box<Connection>, Exchanged> {
         let server = link.server.id;
-        let wait = link.waits_ahead.take();
-        match (&answered, &wait) {
-            (Some(Ok(Some(answer))), Some(wait)) => {
-                let reached = (*answer == WaitAnswer::Reached).then_some(&wait.position);
-                self.note_waited(server, reached);
-            }
+        let has_waited = std::mem::take(&mut link.waits_ahead);
+        match &answered {
+            Some(Ok(Some(answer))) => self.note_waited(server, *answer == WaitAnswer::Reached),
             // The next try must not stand behind the same silence.
-            (None | Some(Err(QueryError::Leg(_))), Some(_)) => self.keep_from_replicas(),
+            None | Some(Err(QueryError::Leg(_))) if has_waited => self.keep_from_replicas(),
             _ => {}
         }
         let voided = match answered {

@@ -257,6 +257,12 @@ impl Causality {
         }
     }
 
+    /// What a replica is waited for where [`Self::needs`] has a position: everything that the session depends on by name.
+    #[must_use]
+    pub const fn awaited(&self) -> &Position {
+        &self.floor
+    }
+
     /// Everything that the session depends on, for a token.
     ///
     /// # Errors

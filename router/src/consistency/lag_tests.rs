@@ -142,12 +142,9 @@ fn marks_are_bounded_and_see_far_back() {
 
 #[test]
 fn two_probes_and_the_marks_make_a_sample() {
-    let progress = |executed: &Arc<Position>| Progress {
-        server: ServerId(1),
-        executed: executed.clone(),
-        visible: executed.clone(),
-        asked_at: 5,
-        unbroken_since: 0,
+    let progress = |executed: &Arc<Position>| {
+        let bounds = Bounds { executed: Position::clone(executed), visible: Position::clone(executed) };
+        Progress::new(ServerId(1), bounds, 5)
     };
     let mut marks = Marks::default();
     marks.add(&up_to(10), seconds(1));

@@ -91,4 +91,4 @@ pub use progress::{Bounds, Progress};
 pub use requirement::{Admission, Requirement};
 pub use token::{CausalToken, TokenError};
 pub use trace::{Ended, Trace};
-pub use wait::{Wait, WaitAnswer, WaitForm};
+pub use wait::{WaitAnswer, WaitForm};

@@ -127,6 +127,29 @@ fn a_wait_that_was_reached_raises_what_is_known() {
     assert!(Progress::new(ServerId(1), Bounds::UNKNOWN, 5).reached(&mysql("8")).covers(&mysql("8")));
 }
 
+/// Each session that wrote waits for one number more: the usual case, noted without a copy of the board.
+#[test]
+fn f1_waits_that_follow_each_other_are_noted_in_place() {
+    let bounds = Bounds { executed: mysql("1-6:9"), visible: mysql("1-9") };
+    let progress = Progress::new(ServerId(1), bounds, 5);
+    let other_worker = progress.clone();
+    assert!(progress.note_reached(&mysql("10")) && progress.note_reached(&mysql("2-5:9-12")));
+    assert!(other_worker.covers(&mysql("1-6:9-12")) && !other_worker.covers(&mysql("7")));
+    assert!(!other_worker.covers(&mysql("13")) && !other_worker.covers(&mysql("8-10")));
+    // A gap, another source, the other flavour: the board is told.
+    for position in [mysql("14"), mysql("7"), mysql("1:tag:1"), mariadb("0-1-1")] {
+        assert!(!progress.note_reached(&position), "{position}");
+        assert!(!progress.covers(&position), "{position}");
+        let told = progress.reached(&position);
+        assert!(told.covers(&position), "{position}");
+    }
+    let told = progress.reached(&mysql("14"));
+    assert!(told.covers(&mysql("1-6:9-12:14")) && !told.covers(&mysql("13")));
+    // Numbers behind the new end say nothing of the old one.
+    assert!(told.note_reached(&mysql("15-20")) && told.covers(&mysql("14-20")));
+    assert!(!progress.covers(&mysql("13")) && !progress.covers(&mysql("14-20")));
+}
+
 #[test]
 fn f2_tokens_carry_positions() {
     for position in [Position::Start, mysql("1-5:7:tag:1"), mariadb("0-1-5,3-1-2")] {

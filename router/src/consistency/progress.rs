@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Position;
-use super::gtid::GtidSet;
+use super::gtid::{GtidSet, Tail};
 use super::mariadb::MariadbPosition;
 use crate::sql::Flavour;
 use crate::topology::ServerId;
@@ -40,6 +40,8 @@ pub struct Progress {
     pub asked_at: u64,
     /// Since when one connection to it has not broken: the server has not started anew since.
     pub unbroken_since: u64,
+    /// What waits have proven since, behind `executed`; all copies share it.
+    tail: Arc<Tail>,
 }
 
 // === impl Bounds ===
@@ -97,7 +99,7 @@ impl Progress {
     pub fn new(server: ServerId, bounds: Bounds, asked_at: u64) -> Self {
         let executed = Arc::new(bounds.executed);
         let visible = if *executed == bounds.visible { executed.clone() } else { Arc::new(bounds.visible) };
-        Self { server, executed, visible, asked_at, unbroken_since: 0 }
+        Self { server, executed, visible, asked_at, unbroken_since: 0, tail: Arc::default() }
     }
 
     /// The same, told on a connection that has not broken since `unbroken_since`.
@@ -106,13 +108,28 @@ impl Progress {
         Self { unbroken_since, ..self }
     }
 
+    /// Notes in place, for all copies, that a wait for `position` at this server was [`super::WaitAnswer::Reached`]. False where
+    /// that cannot be done: [`Self::reached`] is then what is known.
+    #[must_use]
+    pub fn note_reached(&self, position: &Position) -> bool {
+        match (&*self.executed, position) {
+            (Position::Mysql(executed), Position::Mysql(position)) => self.tail.note(executed, position),
+            _ => self.covers(position),
+        }
+    }
+
     /// What is known after a wait for `position` at this server was [`super::WaitAnswer::Reached`]. What was known
     /// already costs nothing.
     #[must_use]
     pub fn reached(&self, position: &Position) -> Self {
         let mut known = self.clone();
-        if !position.is_covered_by(&self.executed) {
+        if !self.covers(position) {
             let executed = Arc::make_mut(&mut known.executed);
+            if let (Position::Mysql(set), Some((source, last))) = (&mut *executed, self.tail.end()) {
+                *set = std::mem::take(set).extended(&source, last);
+            }
+            // Behind this set other numbers follow.
+            known.tail = Arc::default();
             // An unknown bound is replaced: the server has at least this.
             if executed.try_merge(position).is_err() {
                 *executed = position.clone();
@@ -124,6 +141,9 @@ impl Progress {
     /// Whether everything in `position` is visible at the server.
     #[must_use]
     pub fn covers(&self, position: &Position) -> bool {
-        position.is_covered_by(&self.executed)
+        match (&*self.executed, position) {
+            (Position::Mysql(executed), Position::Mysql(position)) => self.tail.covers(executed, position),
+            (executed, position) => position.is_covered_by(executed),
+        }
     }
 }

@@ -7,15 +7,6 @@ use rolecall_protocol::response::ErrPacket;
 
 use super::Position;
 
-/// A wait.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wait {
-    /// What the server has executed once the answer is [`WaitAnswer::Reached`]; one that can be waited for.
-    pub position: Position,
-    /// The longest that it takes.
-    pub timeout: Duration,
-}
-
 /// How a wait is worded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitForm {

@@ -106,7 +106,12 @@ impl Intervals {
 
     /// Whether every number of `other` is here.
     pub(super) fn contains(&self, other: &Self) -> bool {
-        other.0.iter().all(|wanted| {
+        self.contains_all(&other.0)
+    }
+
+    /// The same for some of its intervals.
+    pub(super) fn contains_all(&self, wanted: &[Interval]) -> bool {
+        wanted.iter().all(|wanted| {
             let at = self.0.partition_point(|own| own.last < wanted.last);
             self.0.get(at).is_some_and(|own| own.first <= wanted.first)
         })

@@ -8,6 +8,7 @@ mod intervals;
 mod owned;
 mod set;
 mod source;
+mod tail;
 mod text;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod tests;
 pub use intervals::Interval;
 pub use set::{GtidSet, TooLarge};
 pub use source::{Source, Tag};
+pub(super) use tail::Tail;
 pub use text::GtidError;
 
 /// The highest number that a server gives to a transaction.

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::intervals::Intervals;
+use super::tail::Beyond;
 use super::{Interval, Source};
 
 /// A set of GTIDs: per source a sorted list of intervals.
@@ -122,6 +123,40 @@ impl GtidSet {
             own.find(|(candidate, _)| candidate >= source)
                 .is_some_and(|(found, numbers)| found == source && numbers.contains(wanted))
         })
+    }
+
+    /// What this set has that `known` lacks.
+    pub(super) fn beyond(&self, known: &Self) -> Beyond {
+        let mut beyond = Beyond::Nothing;
+        let mut theirs = known.sources.iter();
+        for (source, wanted) in &self.sources {
+            let Some((found, numbers)) = theirs.find(|(candidate, _)| candidate >= source) else { return Beyond::More };
+            if found != source {
+                return Beyond::More;
+            }
+            if numbers.contains(wanted) {
+                continue;
+            }
+            let ([.., end], [before @ .., last]) = (numbers.as_slice(), wanted.as_slice()) else { return Beyond::More };
+            let follows = end.first() <= last.first() && numbers.contains_all(before);
+            if !follows || !matches!(beyond, Beyond::Nothing) {
+                return Beyond::More;
+            }
+            beyond = Beyond::End { source: *source, known: end.last(), first: last.first(), last: last.last() };
+        }
+        beyond
+    }
+
+    /// The same set, to which the numbers of `source` from the end of its last interval to `last` have come.
+    pub(in crate::consistency) fn extended(mut self, source: &Source, last: u64) -> Self {
+        let found = self.sources.iter_mut().find(|(own, _)| own == source);
+        if let Some(numbers) = found.map(|(_, numbers)| numbers)
+            && let Some(end) = numbers.as_slice().last()
+            && let Some(interval) = Interval::new(end.first(), last.max(end.last()))
+        {
+            numbers.insert(interval);
+        }
+        self
     }
 
     /// How many transactions of this set are absent from `executed`: how far a server is behind it. u64::MAX stands for

@@ -210,6 +210,32 @@ proptest! {
         prop_assert!(set.contains(&other));
     }
 
+    /// Trap F1: what a tail says to cover was noted, or was in its set.
+    #[test]
+    fn f1_a_tail_covers_what_was_noted_and_no_more(
+        told in ranges(),
+        notes in prop::collection::vec(ranges(), 0..8),
+        asked in prop::collection::vec((0_usize..3, 1_u64..24, 0_u64..5), 1..3),
+    ) {
+        let (set, mut model) = build(&told);
+        let tail = Tail::default();
+        for ranges in notes.iter().map(|ranges| &ranges[..ranges.len().min(2)]) {
+            let (position, numbers) = build(ranges);
+            if tail.note(&set, &position) {
+                model.extend(&numbers);
+                prop_assert!(tail.covers(&set, &position), "{} in {}", position, set);
+            }
+        }
+        let (position, numbers) = build(&asked);
+        if tail.covers(&set, &position) {
+            prop_assert!(model.is_superset(&numbers), "{} in {}", position, set);
+        }
+        if let Some((source, last)) = tail.end() {
+            let set = set.extended(&source, last);
+            prop_assert_eq!(&set, &build(&model.iter().map(|(who, number)| (*who, *number, 0)).collect::<Vec<_>>()).0);
+        }
+    }
+
     #[test]
     fn what_is_written_is_read_again(ranges in ranges()) {
         let (set, _) = build(&ranges);

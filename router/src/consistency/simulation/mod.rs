@@ -4,7 +4,7 @@
 mod world;
 
 use self::world::{Bits, World, id};
-use super::{Admission, Causality, Consistency, Progress, Requirement};
+use super::{Admission, Causality, Consistency, Requirement};
 use crate::sql::Flavour;
 use crate::topology::Role;
 
@@ -34,6 +34,8 @@ enum Rule {
     Tokens,
     /// A server that must be waited for is waited for.
     Waits,
+    /// A wait is noted for others where it was reached, and only there.
+    NotesReached,
     /// The replica of the last read must have what was learnt since.
     LevelHome,
 }
@@ -166,6 +168,9 @@ impl History {
                     let position = position.clone();
                     self.world.steps(100);
                     let reached = position.is_covered_by(&self.world.servers[server].executed.position());
+                    if reached || !self.setting.has(Rule::NotesReached) {
+                        self.world.note_reached(server, &position);
+                    }
                     if reached || !self.setting.has(Rule::Waits) {
                         return self.read_on_replica(who, server, committed);
                     }
@@ -210,7 +215,9 @@ impl History {
                 _ => progress.asked_at,
             };
             let role = if index == 0 { Role::Primary } else { Role::Replica };
-            if causality.settle(&Progress { asked_at, ..progress.clone() }, role) {
+            let mut probe = progress.clone();
+            probe.asked_at = asked_at;
+            if causality.settle(&probe, role) {
                 return;
             }
         }
@@ -338,6 +345,7 @@ fn f3_every_rule_is_needed() {
         Rule::OwnedGtids,
         Rule::Tokens,
         Rule::Waits,
+        Rule::NotesReached,
         Rule::LevelHome,
     ] {
         let setting = Setting { off: Some(rule), ..Setting::SESSION };

@@ -221,6 +221,14 @@ impl World {
         }
     }
 
+    /// A wait for `position` at `server` was reached, as it seems.
+    pub(super) fn note_reached(&mut self, server: usize, position: &Position) {
+        let Some(progress) = &self.progress[server] else { return };
+        if !progress.note_reached(position) {
+            self.progress[server] = Some(progress.reached(position));
+        }
+    }
+
     /// A question of a session's own.
     pub(super) fn ask(&mut self, server: usize) -> Bounds {
         self.steps(6);

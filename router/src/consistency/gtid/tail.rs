@@ -1,0 +1,67 @@
+//! How far a set's newest numbers have come since it was told: noted in place, by many threads.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{GtidSet, Source};
+
+/// The numbers of one source that follow the last one of a set, without a gap between.
+///
+/// It belongs to one set for good: another set's last number is another one. The source is that of the first note, which is
+/// the primary's of the time; of others nothing is kept.
+#[derive(Debug, Default)]
+pub(in crate::consistency) struct Tail {
+    source: OnceLock<Source>,
+    /// The last number, where it is behind the set's last one.
+    last: AtomicU64,
+}
+
+/// What one set has that another one lacks.
+pub(super) enum Beyond {
+    Nothing,
+    /// Numbers of one source from the other set's last interval on: the first of them may be there.
+    End {
+        source: Source,
+        /// The last number that is there.
+        known: u64,
+        first: u64,
+        last: u64,
+    },
+    More,
+}
+
+impl Tail {
+    /// `set` and this tail have `position` from now on. False, and nothing is noted, where that is more than a tail.
+    pub(in crate::consistency) fn note(&self, set: &GtidSet, position: &GtidSet) -> bool {
+        match position.beyond(set) {
+            Beyond::Nothing => true,
+            Beyond::End { source, known, first, last } => {
+                // The last number only grows: what follows it now follows it later, too.
+                let follows = *self.source.get_or_init(|| source) == source
+                    && first <= known.max(self.last.load(Ordering::Relaxed)) + 1;
+                if follows {
+                    self.last.fetch_max(last, Ordering::Relaxed);
+                }
+                follows
+            }
+            Beyond::More => false,
+        }
+    }
+
+    /// Whether `set` and this tail have all of `position`.
+    pub(in crate::consistency) fn covers(&self, set: &GtidSet, position: &GtidSet) -> bool {
+        match position.beyond(set) {
+            Beyond::Nothing => true,
+            Beyond::End { source, last, .. } => {
+                self.source.get() == Some(&source) && last <= self.last.load(Ordering::Relaxed)
+            }
+            Beyond::More => false,
+        }
+    }
+
+    /// The source and the last number, where there is any.
+    pub(in crate::consistency) fn end(&self) -> Option<(Source, u64)> {
+        let last = self.last.load(Ordering::Relaxed);
+        self.source.get().filter(|_| last > 0).map(|source| (*source, last))
+    }
+}
