@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::cluster::Folder;
-use crate::compare::{BenchSet, idle, instructions, proxy, raise_file_limit, system_calls};
+use crate::compare::{BenchSet, Script, idle, instructions, proxy, raise_file_limit, system_calls};
 use crate::workload::Workload;
 
 /// Arguments of `syscalls`.
@@ -57,6 +57,9 @@ pub(super) struct InstructionArguments {
     /// Steps of the workload: statements, or transactions
     #[arg(long, default_value_t = 10_000)]
     count: u64,
+    /// Log in without CLIENT_DEPRECATE_EOF, as PyMySQL and mysql2 do
+    #[arg(long)]
+    legacy_eof: bool,
 }
 
 pub(super) fn count_instructions(arguments: &InstructionArguments) -> anyhow::Result<ExitCode> {
@@ -67,8 +70,9 @@ pub(super) fn count_instructions(arguments: &InstructionArguments) -> anyhow::Re
     if let Some(keep) = &arguments.keep {
         std::fs::create_dir_all(keep)?;
     }
-    let (workloads, keep) = (&arguments.workload, arguments.keep.as_deref());
-    let counts = instructions(&programs, workloads, arguments.count, keep, |text| eprintln!("· {text}"))?;
+    let script =
+        Script { workloads: arguments.workload.clone(), steps: arguments.count, deprecate_eof: !arguments.legacy_eof };
+    let counts = instructions(&programs, &script, arguments.keep.as_deref(), |text| eprintln!("· {text}"))?;
     for workload in &arguments.workload {
         println!("{}: instructions per statement", workload.name());
         let counts: Vec<_> = counts.iter().filter(|count| count.workload == *workload).collect();

@@ -34,18 +34,28 @@ impl Instructions {
     }
 }
 
+/// What is asked of each build.
+#[derive(Debug, Clone)]
+pub struct Script {
+    /// One after the other, each by a client of its own.
+    pub workloads: Vec<Workload>,
+    /// Of each.
+    pub steps: u64,
+    /// Whether the clients read OK packets in EOF packets' places.
+    pub deprecate_eof: bool,
+}
+
 /// Steps before the count, in which the proxy and the session become warm.
 const WARM_UP: u64 = 1_000;
 
-/// Runs `steps` steps of each workload by one client, in front of the same servers, through each program in turn; `keep`: the
+/// Runs a script by one client, in front of the same servers, through each program in turn; `keep`: the
 /// folder for callgrind's own files, `callgrind.PROGRAM.WORKLOAD`, both counted (from 0, from 1).
 ///
 /// # Errors
 /// valgrind is missing, something does not start, or a statement fails.
 pub fn instructions(
     programs: &[PathBuf],
-    workloads: &[Workload],
-    steps: u64,
+    script: &Script,
     keep: Option<&Path>,
     mut progress: impl FnMut(&str),
 ) -> anyhow::Result<Vec<Instructions>> {
@@ -57,30 +67,30 @@ pub fn instructions(
         progress(&format!("{} under callgrind", program.display()));
         let name = format!("callgrind.{number}");
         let output = keep.map_or_else(|| folder.join(&name), |keep| keep.join(&name));
-        counts.extend(count(program, workloads, steps, &cluster, &login, &folder, &output)?);
+        counts.extend(count(program, script, &cluster, &login, &folder, &output)?);
     }
     Ok(counts)
 }
 
 fn count(
     program: &Path,
-    workloads: &[Workload],
-    steps: u64,
+    script: &Script,
     cluster: &Cluster,
     login: &Endpoint,
     folder: &Folder,
     output: &Path,
 ) -> anyhow::Result<Vec<Instructions>> {
     let counted = proxy::start_counted(program, cluster, login, folder, output)?;
-    let endpoint = Endpoint { address: counted.address.to_string(), ..login.clone() };
+    let endpoint =
+        Endpoint { address: counted.address.to_string(), deprecate_eof: script.deprecate_eof, ..login.clone() };
     let live = Live::default();
     let plan = |steps| Plan { rate: None, length: Length::Steps(steps) };
     let mut counts = Vec::new();
-    for (number, &workload) in workloads.iter().enumerate() {
+    for (number, &workload) in script.workloads.iter().enumerate() {
         let mut load = Load::open(&endpoint, workload, 1)?;
         load.round(plan(WARM_UP), &live);
         control("--zero", &counted.child)?;
-        let round = load.round(plan(steps), &live);
+        let round = load.round(plan(script.steps), &live);
         control("--dump", &counted.child)?;
         if let Some(error) = round.first_error {
             bail!("{} statements failed: {error}", round.errors);

@@ -15,7 +15,7 @@ mod syscalls;
 
 pub use bench_set::{BenchSet, primary_and_replica};
 pub use idle::{Idle, idle};
-pub use instructions::{Instructions, instructions};
+pub use instructions::{Instructions, Script, instructions};
 pub use interleave::{Target, interleave};
 pub use machine::Machine;
 pub use page::{MEMORY_GOAL, RESULT_GOAL, STATEMENT_GOAL};
