@@ -6,11 +6,14 @@ use std::cell::RefCell;
 const SMALL: usize = 16 * 1024;
 /// What a buffer grows to while a large result passes.
 const LARGE: usize = 128 * 1024;
-/// Idle buffers that a worker keeps.
+/// Room for a short reply that is written anew.
+const WRITTEN_ROOM: usize = 1024;
+/// Idle buffers that a worker keeps, of either kind.
 const KEPT: usize = 32;
 
 thread_local! {
     static FREE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static WRITTEN: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Bytes read and not consumed yet, with room behind them. Goes back to its worker on drop.
@@ -126,6 +129,54 @@ impl Buffer {
     }
 }
 
+/// Bytes that are written anew, as few are: room for them is borrowed from the thread's store with the first one.
+#[derive(Debug, Default)]
+pub struct Scratch(Vec<u8>);
+
+impl Scratch {
+    /// Nothing yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// What was written.
+    #[must_use]
+    pub fn filled(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// To be written to.
+    pub fn out(&mut self) -> &mut Vec<u8> {
+        if self.0.capacity() == 0 {
+            self.0 = WRITTEN.with_borrow_mut(Vec::pop).unwrap_or_else(|| Vec::with_capacity(WRITTEN_ROOM));
+        }
+        &mut self.0
+    }
+
+    /// Forgets what was written.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !(1..=SMALL).contains(&self.0.capacity()) {
+            return;
+        }
+        let mut bytes = std::mem::take(&mut self.0);
+        bytes.clear();
+        // The thread's store may be gone while the thread ends.
+        let _ = WRITTEN.try_with(|written| {
+            let mut written = written.borrow_mut();
+            if written.len() < KEPT {
+                written.push(bytes);
+            }
+        });
+    }
+}
+
 fn stored() -> Vec<u8> {
     FREE.with_borrow_mut(Vec::pop).unwrap_or_else(|| vec![0; SMALL])
 }
@@ -165,6 +216,19 @@ mod tests {
         buffer.consume(8);
         buffer.wipe_consumed();
         assert!(buffer.bytes.iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn what_was_written_for_one_is_not_there_for_the_next() {
+        let mut first = Scratch::new();
+        first.out().extend_from_slice(b"of the first");
+        let at = first.filled().as_ptr();
+        drop(first);
+        let mut second = Scratch::new();
+        assert!(second.filled().is_empty() && second.out().is_empty());
+        assert_eq!(second.out().as_ptr(), at, "its room is used again");
+        drop(Scratch::new());
+        assert_ne!(Scratch::new().out().as_ptr(), at, "nothing is lent twice");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use rolecall_protocol::ProtocolError;
 use rolecall_protocol::command;
 use rolecall_protocol::error_code::ErrorCode;
-use rolecall_protocol::packet::{HEADER_LENGTH, SequenceId, put_packet, put_packet_of};
+use rolecall_protocol::packet::{SequenceId, put_packet, put_packet_of};
 use rolecall_protocol::response::text;
 use rolecall_protocol::response::{ErrPacket, OkPacket};
 use rolecall_protocol::statement::{PrepareOk, put_query};
@@ -25,8 +25,8 @@ use super::Connection;
 use crate::buffer::Buffer;
 use crate::exchange::{Exchange, LegError};
 
-/// What a query's packet has more than its text, where it has no attributes: a header, the command, two counts.
-const QUERY_ROOM: usize = HEADER_LENGTH + 3;
+/// What a query's payload has more than its text, where it has no attributes: the command, two counts.
+const QUERY_ROOM: usize = 3;
 /// No packet of an answer to the proxy's own statements is longer.
 const ANSWER_PACKET_LIMIT: usize = 16 * 1024 * 1024;
 /// An answer has at most this many columns, as every result (MySQL Reference Manual, "Limits on Table Column Count").
@@ -141,20 +141,17 @@ impl Connection {
         Ok(())
     }
 
-    /// What goes ahead of a statement, a wait for `awaited` at most this long among it where one was to go, and `behind`, the
-    /// statement's own bytes.
-    #[must_use]
-    pub fn bytes_with_ahead(&self, (awaited, timeout): (&Position, Duration), behind: &[u8]) -> Vec<u8> {
+    /// Appends what goes ahead of a statement, a wait for `awaited` at most this long among it where one was to go, and `behind`,
+    /// the statement's own bytes.
+    pub fn put_with_ahead(&self, out: &mut Vec<u8>, (awaited, timeout): (&Position, Duration), behind: &[u8]) {
         let wait = self.waits_ahead.then(|| awaited.wait_statement(timeout, self.wait_form())).flatten();
-        let mut bytes = Vec::with_capacity(wait.as_ref().map_or(0, String::len) + QUERY_ROOM + behind.len());
         for payload in self.ahead.iter().filter_map(|prefix| self.payload_of(prefix)) {
-            put_packet(&mut bytes, &mut SequenceId(0), &payload);
+            put_packet(out, &mut SequenceId(0), &payload);
         }
         if let Some(sql) = wait {
-            put_packet_of(&mut bytes, &mut SequenceId(0), |out| put_query(out, sql.as_bytes(), self.capabilities));
+            put_packet_of(out, &mut SequenceId(0), |out| put_query(out, sql.as_bytes(), self.capabilities));
         }
-        bytes.extend_from_slice(behind);
-        bytes
+        out.extend_from_slice(behind);
     }
 
     /// How a wait is worded here.

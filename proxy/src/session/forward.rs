@@ -20,7 +20,7 @@ use super::relay::{Outcome, Relay, Step};
 use super::waits::{GRACE, Voided};
 use super::{CloseReason, Session, write_to_client};
 use crate::backend::Connection;
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, Scratch};
 use crate::exchange::LegError;
 use crate::monotonic;
 use crate::registry::{Link, SessionHandle};
@@ -121,12 +121,14 @@ impl Session {
         self.begin(&link);
         let awaited = self.reads.causality.awaited();
         let timeout = self.worker.with_settings(|settings| settings.catch_up_timeout);
-        let bytes = link.bytes_with_ahead((awaited, timeout), read);
+        let mut bytes = Scratch::new();
+        link.put_with_ahead(bytes.out(), (awaited, timeout), read);
         let (waits, ok) = (link.waits_ahead, awaited.answer_of_ok());
         let exchange = async {
-            let written = link.transport.write_now(&bytes).map_err(LegError::from)?;
-            if written < bytes.len() {
-                Box::pin(link.transport.write_all(&bytes[written..])).await.map_err(LegError::from)?;
+            let rest = link.transport.write_now(bytes.filled()).map(|written| &bytes.filled()[written..]);
+            let rest = rest.map_err(LegError::from)?;
+            if !rest.is_empty() {
+                Box::pin(link.transport.write_all(rest)).await.map_err(LegError::from)?;
             }
             link.answers_ahead(ok).await
         };
@@ -222,7 +224,7 @@ impl Session {
             statement: &job.statement,
             prepared: (statements.under_way, job.statement_id),
             outcome: Outcome::default(),
-            out: Vec::new(),
+            out: Scratch::new(),
             passing: 0,
         };
         if relay.scanner.is_done() {
@@ -328,14 +330,14 @@ async fn write_step(
     reply: &mut Buffer,
 ) -> Result<bool, CloseReason> {
     let passing = relay.passing;
-    if relay.out.is_empty() {
+    if relay.out.filled().is_empty() {
         if passing == 0 {
             return Ok(false);
         }
         write_to_client(client, handle, &reply.filled()[..passing]).await?;
     } else {
-        relay.out.extend_from_slice(&reply.filled()[..passing]);
-        write_to_client(client, handle, &relay.out).await?;
+        relay.out.out().extend_from_slice(&reply.filled()[..passing]);
+        write_to_client(client, handle, relay.out.filled()).await?;
     }
     reply.consume(passing);
     Ok(true)

@@ -9,7 +9,7 @@ use rolecall_router::session::{Pins, SessionState, View};
 use rolecall_router::sql::{Flavour, Statement};
 use rolecall_router::topology::{Role, ServerId};
 
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, Scratch};
 
 /// The most that a packet which needs a look (OK, ERR, column count) may take.
 const LOOKED_AT_LIMIT: usize = 4 * 1024 * 1024;
@@ -57,7 +57,7 @@ pub(super) struct Relay<'a> {
     pub prepared: (u32, u32),
     pub outcome: Outcome,
     /// Bytes written anew, in front of what passes; empty in the common case.
-    pub out: Vec<u8>,
+    pub out: Scratch,
     /// Bytes at the front of the reply buffer that pass behind `out`.
     pub passing: usize,
 }
@@ -89,7 +89,7 @@ impl Relay<'_> {
                 }
                 Then::Insert(eof, sequence) => {
                     self.take_over(reply, &mut at);
-                    put_eof(&mut self.out, eof, sequence);
+                    put_eof(self.out.out(), eof, sequence);
                 }
                 Then::Prepared(prepared) => {
                     self.state.observe_prepared(prepared.warnings);
@@ -107,7 +107,7 @@ impl Relay<'_> {
                     } else {
                         self.take_over(reply, &mut at);
                         reply.consume(length);
-                        put(&mut self.out, sequence, |out| err.put(out));
+                        put(self.out.out(), sequence, |out| err.put(out));
                     }
                     self.outcome.err = Some(err);
                 }
@@ -143,18 +143,16 @@ impl Relay<'_> {
         self.take_over(reply, at);
         reply.consume(length);
         if ok.header == OkHeader::Eof && !self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
-            put_eof(&mut self.out, ok.as_eof(self.state.lexing().flavour == Flavour::Mysql), sequence);
+            put_eof(self.out.out(), ok.as_eof(self.state.lexing().flavour == Flavour::Mysql), sequence);
         } else {
-            put(&mut self.out, sequence, |out| ok.put(out, self.capabilities));
+            put(self.out.out(), sequence, |out| ok.put(out, self.capabilities));
         }
         Ok(())
     }
 
     /// Moves what passes so far behind what was written anew, since something else comes next.
     fn take_over(&mut self, reply: &mut Buffer, at: &mut usize) {
-        // At most a little is added to what is there: one allocation for the usual reply.
-        self.out.reserve(reply.len() + 64);
-        self.out.extend_from_slice(&reply.filled()[..*at]);
+        self.out.out().extend_from_slice(&reply.filled()[..*at]);
         reply.consume(*at);
         *at = 0;
     }
