@@ -205,7 +205,7 @@ fn demanding_read<'a>(
     // The nearest one: the fewest transactions are missing there.
     let missing = |server: &Server| match judge(server) {
         Admission::Wait(position) => {
-            Some(input.board.of(server.id).and_then(|known| position.missing_from(&known.executed)).unwrap_or(u64::MAX))
+            Some(input.board.of(server.id).and_then(|known| known.missing(position)).unwrap_or(u64::MAX))
         }
         Admission::Admit | Admission::Ask | Admission::Refuse => None,
     };

@@ -143,8 +143,10 @@ impl Connection {
 
     /// Appends what goes ahead of a statement, a wait for `awaited` at most this long among it where one was to go, and `behind`,
     /// the statement's own bytes.
-    pub fn put_with_ahead(&self, out: &mut Vec<u8>, (awaited, timeout): (&Position, Duration), behind: &[u8]) {
+    pub fn put_with_ahead(&mut self, out: &mut Vec<u8>, (awaited, timeout): (&Position, Duration), behind: &[u8]) {
         let wait = self.waits_ahead.then(|| awaited.wait_statement(timeout, self.wait_form())).flatten();
+        // As many answers are read as commands are written.
+        self.waits_ahead = wait.is_some();
         for payload in self.ahead.iter().filter_map(|prefix| self.payload_of(prefix)) {
             put_packet(out, &mut SequenceId(0), &payload);
         }

@@ -113,14 +113,10 @@ impl AccountPool {
         self.shelves.borrow().values().all(|shelf| shelf.free.is_empty())
     }
 
-    /// A new session is to use it.
-    pub fn note_use(&self) {
-        self.used_at.set(monotonic::nanoseconds());
-        self.is_refused.set(false);
-    }
-
     /// A new session's spot.
     pub fn enlist(&self, spot: &Rc<Spot>) {
+        self.used_at.set(monotonic::nanoseconds());
+        self.is_refused.set(false);
         let mut spots = self.spots.borrow_mut();
         if spots.len() == spots.capacity() {
             spots.retain(|spot| spot.strong_count() > 0);

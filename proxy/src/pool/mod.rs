@@ -16,7 +16,7 @@ mod warm;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ const ROUND: Duration = Duration::from_millis(250);
 #[derive(Debug, Default)]
 pub struct Pool {
     accounts: RefCell<HashMap<Vec<u8>, Vec<Rc<AccountPool>>>>,
+    /// Sessions that have waited for something that was due.
+    timed: RefCell<Vec<Weak<Spot>>>,
 }
 
 impl Pool {
@@ -86,6 +88,18 @@ impl Pool {
                 }
                 pool.end_sessions(now);
             }
+            self.timed.borrow().iter().filter_map(Weak::upgrade).for_each(|spot| spot.end_if_overdue(now));
+        }
+    }
+
+    /// Looks after what this session waits for from now on ([`Spot::unless_overdue`]).
+    pub fn keep_time(&self, spot: &Rc<Spot>) {
+        if spot.is_untimed() {
+            let mut timed = self.timed.borrow_mut();
+            if timed.len() == timed.capacity() {
+                timed.retain(|spot| spot.strong_count() > 0);
+            }
+            timed.push(Rc::downgrade(spot));
         }
     }
 

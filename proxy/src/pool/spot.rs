@@ -1,4 +1,4 @@
-//! Where a session's connections are while it is idle.
+//! Where a session's connections are while it is idle, and what it waits for while it is not.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -25,6 +25,8 @@ pub struct Spot {
     /// What the session waits for is due then.
     due: Cell<u64>,
     is_overdue: Cell<bool>,
+    /// The keeper looks after that.
+    is_timed: Cell<bool>,
     /// Nobody waits for what is wanted: it has been idle for too long.
     is_to_close: Cell<bool>,
     /// The servers of which it stands in line as an owner.
@@ -45,6 +47,7 @@ impl Spot {
             is_late: Cell::new(false),
             due: Cell::new(u64::MAX),
             is_overdue: Cell::new(false),
+            is_timed: Cell::new(false),
             is_to_close: Cell::new(false),
             listed: RefCell::default(),
             servers: RefCell::default(),
@@ -106,6 +109,10 @@ impl Spot {
         if self.is_open.get() && now >= self.until.get() && !self.is_late.replace(true) {
             self.handle.wake();
         }
+    }
+
+    /// Notes what is due by `now`.
+    pub(super) fn end_if_overdue(&self, now: u64) {
         if now >= self.due.get() {
             self.due.set(u64::MAX);
             self.is_overdue.set(true);
@@ -113,8 +120,13 @@ impl Spot {
         }
     }
 
+    /// Says once that the worker's keeper is to look after this session's time.
+    pub(super) fn is_untimed(&self) -> bool {
+        !self.is_timed.replace(true)
+    }
+
     /// Runs `work`, which waits on the session's handle, too; None: it is dropped, since it is not done at `due`, or a round of the
-    /// pool's keeper later. Costs no timer.
+    /// pools' keeper later ([`super::Pool::keep_time`]). Costs no timer.
     pub async fn unless_overdue<T>(&self, due: u64, work: impl Future<Output = T>) -> Option<T> {
         self.is_overdue.set(false);
         self.due.set(due);
@@ -132,29 +144,41 @@ impl Spot {
 #[cfg(test)]
 mod tests {
     use std::future::{pending, ready};
-    use std::task::{Context, Waker};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Context, Wake, Waker};
 
     use super::*;
     use crate::registry::Sessions;
+
+    /// Remembers that it was woken.
+    #[derive(Default)]
+    struct Bell(AtomicBool);
+
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
 
     #[test]
     fn what_is_due_is_given_up_by_the_next_round() {
         let listed = Arc::new(Sessions::default()).enter(None);
         let spot = Spot::new(Arc::clone(&listed.handle));
-        let mut now = Context::from_waker(Waker::noop());
+        let bell = Arc::new(Bell::default());
+        let has_rung = || bell.0.swap(false, Ordering::SeqCst);
+        let waker = Waker::from(Arc::clone(&bell));
+        let mut now = Context::from_waker(&waker);
         {
-            let mut waits = pin!(spot.unless_overdue(100, pending::<()>()));
+            let mut waits = pin!(spot.unless_overdue(100, listed.handle.unless_cut_off(pending::<()>())));
             assert!(waits.as_mut().poll(&mut now).is_pending());
-            spot.end_if_late(99);
-            assert!(waits.as_mut().poll(&mut now).is_pending());
-            spot.end_if_late(100);
+            spot.end_if_overdue(99);
+            assert!(!has_rung() && waits.as_mut().poll(&mut now).is_pending());
+            spot.end_if_overdue(100);
+            assert!(has_rung(), "the session's task must look");
             assert_eq!(waits.as_mut().poll(&mut now), Poll::Ready(None));
         }
-        assert_eq!(pin!(spot.unless_overdue(100, ready(7))).poll(&mut now), Poll::Ready(Some(7)));
-        spot.end_if_late(200);
-        assert!(
-            pin!(spot.unless_overdue(300, pending::<()>())).poll(&mut now).is_pending(),
-            "what came in time is not late"
-        );
+        assert_eq!(pin!(spot.unless_overdue(200, ready(7))).poll(&mut now), Poll::Ready(Some(7)));
+        spot.end_if_overdue(300);
+        assert!(!has_rung(), "nothing is due of what came in time");
     }
 }

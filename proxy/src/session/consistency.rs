@@ -125,6 +125,7 @@ impl Session {
     ) -> Result<bool, CloseReason> {
         let Some(position) = self.reads.causality.needs(level).position().cloned() else { return Ok(true) };
         let Some(reached) = self.wait_for(server, &position, hold, buffer).await? else { return Ok(false) };
+        debug_assert_eq!(position, *self.reads.causality.awaited(), "nothing has come to it meanwhile");
         self.note_waited(server, reached);
         Ok(reached)
     }

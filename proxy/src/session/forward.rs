@@ -1,6 +1,7 @@
 //! A statement's way to one server, and its reply's way back.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::task::Poll;
 
 use rolecall_protocol::command::Command;
@@ -85,7 +86,7 @@ impl Session {
     ) -> Result<Exchanged, CloseReason> {
         if link.has_anything_ahead() {
             debug_assert!(own.is_none(), "what the proxy writes itself goes by itself");
-            return match Box::pin(self.go_behind(link, &buffer.filled()[..taken])).await? {
+            return match self.go_behind(link, &buffer.filled()[..taken]).await? {
                 Ok(link) => self.receive(link, buffer, taken, job, Sent::default()).await,
                 Err(exchanged) => Ok(exchanged),
             };
@@ -123,18 +124,26 @@ impl Session {
         let timeout = self.worker.with_settings(|settings| settings.catch_up_timeout);
         let mut bytes = Scratch::new();
         link.put_with_ahead(bytes.out(), (awaited, timeout), read);
-        let (waits, ok) = (link.waits_ahead, awaited.answer_of_ok());
-        let exchange = async {
-            let rest = link.transport.write_now(bytes.filled()).map(|written| &bytes.filled()[written..]);
-            let rest = rest.map_err(LegError::from)?;
-            if !rest.is_empty() {
-                Box::pin(link.transport.write_all(rest)).await.map_err(LegError::from)?;
-            }
-            link.answers_ahead(ok).await
+        let ok = awaited.answer_of_ok();
+        let mut due = u64::MAX;
+        if link.waits_ahead {
+            let limit = u64::try_from((timeout + GRACE).as_nanos()).unwrap_or(u64::MAX);
+            due = monotonic::nanoseconds().saturating_add(limit);
+            self.worker.pool.keep_time(&self.sharing.spot);
+        }
+        let answered = {
+            // Pinned where it is: what is handed on is copied each time.
+            let exchange = pin!(async {
+                let rest = link.transport.write_now(bytes.filled()).map(|written| &bytes.filled()[written..]);
+                let rest = rest.map_err(LegError::from)?;
+                if !rest.is_empty() {
+                    Box::pin(link.transport.write_all(rest)).await.map_err(LegError::from)?;
+                }
+                link.answers_ahead(ok).await
+            });
+            self.sharing.spot.unless_overdue(due, self.handle.unless_cut_off(exchange)).await.transpose()
         };
-        let limit = u64::try_from((timeout + GRACE).as_nanos()).unwrap_or(u64::MAX);
-        let due = if waits { monotonic::nanoseconds().saturating_add(limit) } else { u64::MAX };
-        match self.sharing.spot.unless_overdue(due, self.handle.unless_cut_off(exchange)).await.transpose() {
+        match answered {
             Ok(answered) => Ok(self.void(link, answered)),
             Err(summons) => {
                 self.abandon(link);

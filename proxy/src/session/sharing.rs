@@ -66,9 +66,8 @@ enum Count {
 
 impl Sharing {
     pub fn new(by_listener: bool, by_user: bool, pool: Rc<AccountPool>, spot: Rc<Spot>) -> Self {
-        pool.enlist(&spot);
         if by_user {
-            pool.note_use();
+            pool.enlist(&spot);
         }
         Self {
             by_listener,

@@ -33,7 +33,7 @@ pub(super) enum Voided {
 }
 
 impl Session {
-    /// Whether a read may take its wait for replica `server` along; else the wait goes by itself.
+    /// Whether a read may take its wait for replica `server` along; else the wait goes by itself, or the read elsewhere.
     pub(super) fn may_take_wait_along(&self, server: ServerId) -> bool {
         !self.worker.is_late(server)
             && !self.state.depends_on(server)

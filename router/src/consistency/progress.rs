@@ -40,7 +40,7 @@ pub struct Progress {
     pub asked_at: u64,
     /// Since when one connection to it has not broken: the server has not started anew since.
     pub unbroken_since: u64,
-    /// What waits have proven since, behind `executed`; all copies share it.
+    /// What waits have proven since, behind `executed`; copies with the same `executed` share it.
     tail: Arc<Tail>,
 }
 
@@ -136,6 +136,15 @@ impl Progress {
             }
         }
         known
+    }
+
+    /// How many transactions of `position` the server is not known to have executed; None where they cannot be compared.
+    #[must_use]
+    pub fn missing(&self, position: &Position) -> Option<u64> {
+        match (&*self.executed, position) {
+            (Position::Mysql(executed), Position::Mysql(position)) => Some(self.tail.missing(executed, position)),
+            (executed, position) => position.missing_from(executed),
+        }
     }
 
     /// Whether everything in `position` is visible at the server.

@@ -22,6 +22,15 @@ impl Drop for HeldBack {
     }
 }
 
+/// While this lives, the replicas' processes stand still.
+pub struct Stopped<'a>(&'a Stage);
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        self.0.set.replicas.iter().for_each(|replica| replica.signal("CONT"));
+    }
+}
+
 impl Field {
     /// With an account `name` that has a schema of its name, with `t (id, a)` that has rows 1 to 3, on all servers.
     pub fn new(stage: &std::sync::Arc<Stage>, name: &str) -> Self {
@@ -53,6 +62,13 @@ impl Field {
     /// Holds both replicas back.
     pub fn hold_all_back(&self) -> [HeldBack; 2] {
         [self.hold_back(0), self.hold_back(1)]
+    }
+
+    /// Stops the replicas' processes.
+    pub fn stop_replicas(&self) -> Stopped<'_> {
+        let stopped = Stopped(&self.stage);
+        self.stage.set.replicas.iter().for_each(|replica| replica.signal("STOP"));
+        stopped
     }
 
     /// How many statements of `kind` the account has run at `server`.

@@ -1,6 +1,9 @@
 //! What a session wrote, its reads see, however it was written.
 
+use std::time::{Duration, Instant};
+
 use rolecall_tests::on_every_server;
+use rolecall_tests::raw::Client;
 
 use crate::field::Field;
 
@@ -78,6 +81,30 @@ on_every_server! {
             assert_eq!(client.run("select count(*) from t where id = 40").value(), "1");
         }
         drop(held);
+    }
+
+    /// F1: a replica that stands still in the middle of a wait keeps no read: the primary serves it.
+    fn a_wait_at_a_server_that_stands_still_ends(stage) {
+        let field = Field::new(stage, "cons_still");
+        for (at, configuration) in ["", "users: [{name: cons_still, pooling: session}]\n"].into_iter().enumerate() {
+            let proxy = field.another_proxy(configuration);
+            let mut client = proxy.login(&field.options);
+            // A connection to each replica: the read that waits has nothing else to do first.
+            let reads = |client: &mut Client| (0..4).for_each(|_| drop(client.run("select count(*) from t")));
+            reads(&mut client);
+            client.run(&format!("insert into t values (5{at}, 0)"));
+            stage.set.wait_until_replicated();
+            reads(&mut client);
+            let still = field.stop_replicas();
+            let began = Instant::now();
+            client.run(&format!("insert into t values (6{at}, 1)"));
+            assert_eq!(client.run(&format!("select a from t where id = 6{at}")).value(), "1", "{configuration}");
+            let took = began.elapsed();
+            assert!(took > Duration::from_secs(1), "it has not waited: {took:?}");
+            assert!(took < Duration::from_secs(8), "{took:?}");
+            drop(still);
+            stage.set.wait_until_replicated();
+        }
     }
 
     /// F10: what was prepared knows of the column that its own session added.

@@ -85,6 +85,14 @@ impl GtidSet {
         Ok(())
     }
 
+    /// The source of all transactions, where there is one.
+    pub(super) fn only_source(&self) -> Option<&Source> {
+        match &self.sources[..] {
+            [(only, _)] => Some(only),
+            _ => None,
+        }
+    }
+
     /// Adds all that `other` has.
     ///
     /// # Errors

@@ -34,9 +34,19 @@ impl Source {
         uuid.flatten().map(Uuid::into_bytes)
     }
 
+    /// The UUID in lower case, written to `room`.
+    pub(super) fn uuid_text<'a>(&self, room: &'a mut [u8; Self::UUID_LENGTH]) -> &'a str {
+        Uuid::from_bytes(self.uuid).hyphenated().encode_lower(room)
+    }
+
+    /// Room for that.
+    pub(super) const fn uuid_room() -> [u8; Self::UUID_LENGTH] {
+        [0; Self::UUID_LENGTH]
+    }
+
     /// Writes the UUID in lower case.
     pub(super) fn write_uuid(&self, out: &mut impl fmt::Write) -> fmt::Result {
-        out.write_str(Uuid::from_bytes(self.uuid).hyphenated().encode_lower(&mut Uuid::encode_buffer()))
+        out.write_str(self.uuid_text(&mut Self::uuid_room()))
     }
 }
 

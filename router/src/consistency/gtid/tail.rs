@@ -7,8 +7,8 @@ use super::{GtidSet, Source};
 
 /// The numbers of one source that follow the last one of a set, without a gap between.
 ///
-/// It belongs to one set for good: another set's last number is another one. The source is that of the first note, which is
-/// the primary's of the time; of others nothing is kept.
+/// It belongs to one set for good: another set's last number is another one. The source is that of the first numbers that
+/// followed, which is the primary's of the time; of others nothing is kept.
 #[derive(Debug, Default)]
 pub(in crate::consistency) struct Tail {
     source: OnceLock<Source>,
@@ -37,12 +37,12 @@ impl Tail {
             Beyond::Nothing => true,
             Beyond::End { source, known, first, last } => {
                 // The last number only grows: what follows it now follows it later, too.
-                let follows = *self.source.get_or_init(|| source) == source
-                    && first <= known.max(self.last.load(Ordering::Relaxed)) + 1;
-                if follows {
+                let follows = first <= known.max(self.last.load(Ordering::Relaxed)) + 1;
+                let is_noted = follows && *self.source.get_or_init(|| source) == source;
+                if is_noted {
                     self.last.fetch_max(last, Ordering::Relaxed);
                 }
-                follows
+                is_noted
             }
             Beyond::More => false,
         }
@@ -56,6 +56,19 @@ impl Tail {
                 self.source.get() == Some(&source) && last <= self.last.load(Ordering::Relaxed)
             }
             Beyond::More => false,
+        }
+    }
+
+    /// How many transactions of `position` neither `set` nor this tail has.
+    pub(in crate::consistency) fn missing(&self, set: &GtidSet, position: &GtidSet) -> u64 {
+        match (position.beyond(set), self.end()) {
+            (Beyond::Nothing, _) => 0,
+            (Beyond::End { source, known, first, last }, end) => {
+                let tail = end.filter(|(own, _)| *own == source).map_or(0, |(_, last)| last);
+                last.saturating_sub(known.max(tail).max(first - 1))
+            }
+            (Beyond::More, Some((source, last))) => position.missing_from(&set.clone().extended(&source, last)),
+            (Beyond::More, None) => position.missing_from(set),
         }
     }
 

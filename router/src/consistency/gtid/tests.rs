@@ -227,6 +227,7 @@ proptest! {
             }
         }
         let (position, numbers) = build(&asked);
+        prop_assert_eq!(tail.missing(&set, &position), numbers.difference(&model).count() as u64);
         if tail.covers(&set, &position) {
             prop_assert!(model.is_superset(&numbers), "{} in {}", position, set);
         }

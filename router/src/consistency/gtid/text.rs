@@ -38,6 +38,9 @@ impl GtidSet {
     /// # Errors
     /// [`GtidError`]; then some of it has been added and some not.
     pub fn insert_text(&mut self, text: &[u8]) -> Result<(), GtidError> {
+        if let Some((source, number)) = self.number_of_only_source(text) {
+            return Ok(self.insert(&source, number)?);
+        }
         if text.trim_ascii().is_empty() {
             return Ok(());
         }
@@ -48,6 +51,18 @@ impl GtidSet {
             at += part.len() + 1;
         }
         Ok(())
+    }
+
+    /// The number in a text of one, of the only source that there is, as a server writes it: each write of a session brings one.
+    fn number_of_only_source(&self, text: &[u8]) -> Option<(Source, Interval)> {
+        let source = self.only_source().filter(|source| source.tag == Tag::NONE)?;
+        let (name, [b':', digits @ ..]) = text.split_at_checked(Source::UUID_LENGTH)? else { return None };
+        let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+        if !is_number || name != source.uuid_text(&mut Source::uuid_room()).as_bytes() {
+            return None;
+        }
+        let number = parse_number(digits, 0).ok()?;
+        Some((*source, Interval::new(number, number)?))
     }
 
     /// `uuid:[tag:]interval[:[tag:]interval]…`; `at` is where the part stands in the text.
