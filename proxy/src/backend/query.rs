@@ -17,6 +17,7 @@ use rolecall_router::session::{
 use rolecall_router::sql::{FLAGS_MARIADB, Flavour, user_variable_name};
 
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,6 +84,16 @@ pub fn wait_answer(ok: WaitAnswer, answer: &TextResult) -> WaitAnswer {
     }
 }
 
+/// Bytes that text is written to.
+struct Text<'a>(&'a mut Vec<u8>);
+
+impl fmt::Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
+
 impl Connection {
     /// Runs one statement that returns at most one result. Not cancel safe: drop the connection after a timeout.
     ///
@@ -144,14 +155,17 @@ impl Connection {
     /// Appends what goes ahead of a statement, a wait for `awaited` at most this long among it where one was to go, and `behind`,
     /// the statement's own bytes.
     pub fn put_with_ahead(&mut self, out: &mut Vec<u8>, (awaited, timeout): (&Position, Duration), behind: &[u8]) {
-        let wait = self.waits_ahead.then(|| awaited.wait_statement(timeout, self.wait_form())).flatten();
-        // As many answers are read as commands are written.
-        self.waits_ahead = wait.is_some();
         for payload in self.ahead.iter().filter_map(|prefix| self.payload_of(prefix)) {
             put_packet(out, &mut SequenceId(0), &payload);
         }
-        if let Some(sql) = wait {
-            put_packet_of(out, &mut SequenceId(0), |out| put_query(out, sql.as_bytes(), self.capabilities));
+        if self.waits_ahead {
+            let (start, form) = (out.len(), self.wait_form());
+            put_packet_of(out, &mut SequenceId(0), |out| {
+                put_query(out, b"", self.capabilities);
+                // As many answers are read as commands are written.
+                self.waits_ahead = awaited.put_wait(&mut Text(out), timeout, form);
+            });
+            out.truncate(if self.waits_ahead { out.len() } else { start });
         }
         out.extend_from_slice(behind);
     }

@@ -253,12 +253,16 @@ impl Session {
     }
 
     /// Notes what a statement that ended at `server` means for later reads.
-    pub(super) fn note_read_or_write(&mut self, job: &Job, (server, role): (ServerId, Role), ended: Ended, now: u64) {
-        let gtids = self.state.take_gtids();
-        if job.command == Command::StmtPrepare {
-            return; // It shows nothing but the shape of a result.
+    pub(super) fn note_read_or_write(&mut self, job: &Job, at: (ServerId, Role), ended: Ended, now: u64) {
+        // A preparation shows nothing but the shape of a result.
+        if job.command != Command::StmtPrepare {
+            self.note_execution(job, at, ended, now);
         }
-        let trace = Trace::of(&job.statement, ended, !gtids.is_empty(), self.state.tracking().own);
+        self.state.forget_gtids();
+    }
+
+    fn note_execution(&mut self, job: &Job, (server, role): (ServerId, Role), ended: Ended, now: u64) {
+        let trace = Trace::of(&job.statement, ended, !self.state.gtids().is_empty(), self.state.tracking().own);
         if !trace.is_tracked && !trace.has_shown {
             return;
         }
@@ -268,7 +272,7 @@ impl Session {
         let was_admitted = job.statement.access == Access::Read && self.state.tied_to().is_none();
         let causality = &mut self.reads.causality;
         if trace.is_tracked {
-            causality.wrote_tracked(flavour, &gtids, now);
+            causality.wrote_tracked(flavour, self.state.gtids(), now);
         }
         match (trace.has_shown, role == Role::Replica) {
             (true, true) if promised && was_admitted => causality.read_on_replica(server, now),

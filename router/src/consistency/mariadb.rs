@@ -129,14 +129,11 @@ impl MariadbGtid {
 }
 
 impl MariadbPosition {
-    /// Appends the text, for statements.
-    pub fn put(&self, out: &mut String) {
-        // Nothing that is written to a String fails.
-        let _ = self.write(out);
-    }
-
-    /// By hand, as [`super::gtid::GtidSet`] is written.
-    fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
+    /// Appends the text. By hand, as [`super::gtid::GtidSet`] is written.
+    ///
+    /// # Errors
+    /// What `out` says: a String never fails.
+    pub fn put(&self, out: &mut impl fmt::Write) -> fmt::Result {
         let mut digits = itoa::Buffer::new();
         for (index, gtid) in self.domains.iter().enumerate() {
             if index > 0 {
@@ -155,7 +152,7 @@ impl MariadbPosition {
 /// As servers write it, sorted by domain.
 impl fmt::Display for MariadbPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f)
+        self.put(f)
     }
 }
 

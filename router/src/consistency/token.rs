@@ -44,12 +44,13 @@ impl CausalToken {
     /// [`TokenError::Unknown`], [`TokenError::TooLong`]
     pub fn new(position: &Position) -> Result<Self, TokenError> {
         let mut text = Self::PREFIX.to_owned();
-        match position {
-            Position::Start => {}
+        let written = match position {
+            Position::Start => Ok(()),
             Position::Mysql(set) => set.put_compact(&mut text),
             Position::Mariadb(list) => list.put(&mut text),
-            Position::Unknown => return Err(TokenError::Unknown),
-        }
+            Position::Unknown => Err(std::fmt::Error),
+        };
+        written.map_err(|_| TokenError::Unknown)?;
         if text.len() > Self::MAX_LENGTH { Err(TokenError::TooLong) } else { Ok(Self(text)) }
     }
 

@@ -1,5 +1,6 @@
 //! Waiting at a server until it has executed a position.
 
+use std::fmt::{self, Write};
 use std::time::Duration;
 
 use rolecall_protocol::error_code::ErrorCode;
@@ -49,31 +50,39 @@ impl Position {
     /// own it changes what ROW_COUNT() and FOUND_ROWS() answer on its connection.
     #[must_use]
     pub fn wait_statement(&self, timeout: Duration, form: WaitForm) -> Option<String> {
-        // Enough for a set of one source.
-        let mut sql = String::with_capacity(160);
+        let mut sql = String::new();
+        self.put_wait(&mut sql, timeout, form).then_some(sql)
+    }
+
+    /// Appends the same; false where there is none.
+    pub fn put_wait(&self, sql: &mut impl Write, timeout: Duration, form: WaitForm) -> bool {
+        self.write_wait(sql, timeout, form).unwrap_or(false)
+    }
+
+    fn write_wait(&self, sql: &mut impl Write, timeout: Duration, form: WaitForm) -> Result<bool, fmt::Error> {
         match self {
             Self::Mysql(set) if !set.is_empty() => {
                 let (before, behind) = match form {
                     WaitForm::Short => ("DO ~0+COALESCE(", "),1)"),
                     WaitForm::Row => ("SELECT CAST(", ") AS BINARY) w LIMIT 1"),
                 };
-                sql.push_str(before);
-                sql.push_str("WAIT_FOR_EXECUTED_GTID_SET('");
-                set.put_compact(&mut sql);
-                sql.push_str("',");
-                put_seconds(&mut sql, timeout);
-                sql.push_str(behind);
+                sql.write_str(before)?;
+                sql.write_str("WAIT_FOR_EXECUTED_GTID_SET('")?;
+                set.put_compact(sql)?;
+                sql.write_str("',")?;
+                put_seconds(sql, timeout)?;
+                sql.write_str(behind)?;
             }
             Self::Mariadb(list) if !list.is_empty() => {
-                sql.push_str("SELECT CAST(MASTER_GTID_WAIT('");
-                list.put(&mut sql);
-                sql.push_str("',");
-                put_seconds(&mut sql, timeout);
-                sql.push_str(") AS BINARY) w LIMIT 1");
+                sql.write_str("SELECT CAST(MASTER_GTID_WAIT('")?;
+                list.put(sql)?;
+                sql.write_str("',")?;
+                put_seconds(sql, timeout)?;
+                sql.write_str(") AS BINARY) w LIMIT 1")?;
             }
-            _ => return None,
+            _ => return Ok(false),
         }
-        Some(sql)
+        Ok(true)
     }
 
     /// Whether there is something to wait for that can be waited for.
@@ -97,13 +106,13 @@ impl Position {
 }
 
 /// Seconds with three decimals.
-fn put_seconds(sql: &mut String, time: Duration) {
+fn put_seconds(sql: &mut impl Write, time: Duration) -> fmt::Result {
     let mut digits = itoa::Buffer::new();
     let time = time.clamp(SHORTEST, LONGEST);
-    sql.push_str(digits.format(time.as_secs()));
+    sql.write_str(digits.format(time.as_secs()))?;
     // The 1 in front keeps zeroes.
-    sql.push('.');
-    sql.push_str(&digits.format(1000 + time.subsec_millis())[1..]);
+    sql.write_str(".")?;
+    sql.write_str(&digits.format(1000 + time.subsec_millis())[1..])
 }
 
 impl WaitAnswer {

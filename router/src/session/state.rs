@@ -21,6 +21,9 @@ use crate::sql::{
 };
 use crate::topology::ServerId;
 
+/// Room that a session keeps for GTIDs: one is shorter.
+const GTIDS_ROOM: usize = 128;
+
 /// What COM_RESET_CONNECTION makes of the character sets and the collation.
 #[derive(Debug, Clone)]
 pub enum ResetNames {
@@ -280,9 +283,18 @@ impl SessionState {
         self.last
     }
 
-    /// The GTIDs that the last statement's OK packets named; they are given once.
-    pub fn take_gtids(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.gtids)
+    /// The GTIDs that OK packets have named since [`Self::forget_gtids`].
+    #[must_use]
+    pub fn gtids(&self) -> &[u8] {
+        &self.gtids
+    }
+
+    /// They are noted. Room for what the next write brings is kept.
+    pub fn forget_gtids(&mut self) {
+        self.gtids.clear();
+        if self.gtids.capacity() > GTIDS_ROOM {
+            self.gtids = Vec::new();
+        }
     }
 
     /// Whether each statement commits by itself.

@@ -135,6 +135,17 @@ impl GtidSet {
 
     /// What this set has that `known` lacks.
     pub(super) fn beyond(&self, known: &Self) -> Beyond {
+        // What a session waits for, as a rule: some numbers of the only source.
+        if let ([(source, wanted)], [(found, numbers)]) = (&self.sources[..], &known.sources[..])
+            && let ([last], [.., end]) = (wanted.as_slice(), numbers.as_slice())
+            && end.first() <= last.first()
+            && source == found
+        {
+            return match last.last() <= end.last() {
+                true => Beyond::Nothing,
+                false => Beyond::end(source, *end, *last),
+            };
+        }
         let mut beyond = Beyond::Nothing;
         let mut theirs = known.sources.iter();
         for (source, wanted) in &self.sources {
@@ -150,7 +161,7 @@ impl GtidSet {
             if !follows || !matches!(beyond, Beyond::Nothing) {
                 return Beyond::More;
             }
-            beyond = Beyond::End { source: *source, known: end.last(), first: last.first(), last: last.last() };
+            beyond = Beyond::end(source, *end, *last);
         }
         beyond
     }

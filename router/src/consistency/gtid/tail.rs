@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{GtidSet, Source};
+use super::{GtidSet, Interval, Source};
 
 /// The numbers of one source that follow the last one of a set, without a gap between.
 ///
@@ -28,6 +28,13 @@ pub(super) enum Beyond {
         last: u64,
     },
     More,
+}
+
+impl Beyond {
+    /// `last` of `source`, which begins in or behind the other set's last interval `known`.
+    pub(super) const fn end(source: &Source, known: Interval, last: Interval) -> Self {
+        Self::End { source: *source, known: known.last(), first: last.first(), last: last.last() }
+    }
 }
 
 impl Tail {

@@ -9,7 +9,7 @@ const B: &str = "ffffffff-71ca-11e1-9e33-c80aa9429562";
 
 fn compact(set: &GtidSet) -> String {
     let mut text = String::new();
-    set.put_compact(&mut text);
+    set.put_compact(&mut text).expect("a String");
     text
 }
 

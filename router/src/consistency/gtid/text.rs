@@ -92,9 +92,11 @@ impl GtidSet {
     }
 
     /// Appends the text on one line, for statements and tokens.
-    pub fn put_compact(&self, out: &mut String) {
-        // Nothing that is written to a String fails.
-        let _ = self.write(out, ",");
+    ///
+    /// # Errors
+    /// What `out` says: a String never fails.
+    pub fn put_compact(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        self.write(out, ",")
     }
 
     /// By hand: every wait for a replica writes one, and `write!` costs as much as all the rest of it.
