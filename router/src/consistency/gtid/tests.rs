@@ -174,6 +174,69 @@ fn f1_numbers_count_for_their_own_source_only() {
     }
 }
 
+/// A number of the only source has a quick way, which takes what the other one takes.
+#[test]
+fn f6_the_next_write_of_the_only_source_is_read_as_any_text() {
+    let upper = A.to_uppercase();
+    for given in [
+        "A:6",
+        "A:7",
+        "A:3",
+        "A:006",
+        "A:6-7",
+        "A:6:8",
+        "A:tag:6",
+        "B:6",
+        " A:6",
+        "A:6 ",
+        "A:0",
+        "A:",
+        "A:x",
+        "A:6,",
+        "A:-6",
+        "A",
+        "A:9223372036854775806",
+        "A:9223372036854775807",
+        "A:99999999999999999999",
+        &format!("{upper}:6"),
+    ] {
+        for known in ["A:1-5", "A:tag:1-5", "A:1-5:tag:1", "A:1-5,B:1"] {
+            let mut quick = set(known);
+            let added = quick.insert_text(text(given).as_bytes());
+            let parsed = GtidSet::parse(text(given).as_bytes());
+            assert_eq!(added.is_ok(), parsed.is_ok(), "{given} to {known}");
+            if let Ok(parsed) = parsed {
+                let mut joined = set(known);
+                joined.union(&parsed).expect("small");
+                assert_eq!(quick, joined, "{given} to {known}");
+            }
+        }
+    }
+}
+
+/// Workers note in any order; the number that none of them notes bounds what is covered.
+#[test]
+fn f1_many_threads_note_no_number_that_nobody_reached() {
+    const MISSING: u64 = 900;
+    let (told, tail) = (set("A:1-5"), Tail::default());
+    let note = |number: u64| tail.note(&told, &set(&format!("A:{number}")));
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let note = &note;
+            scope.spawn(move || {
+                (6..1000).filter(|number| number % 4 == thread && *number != MISSING).for_each(|number| {
+                    note(number);
+                })
+            });
+        }
+    });
+    // Those that came before the number in front of them were refused: once more, in order.
+    assert!((6..MISSING).all(note));
+    assert!(tail.covers(&told, &set(&format!("A:1-{}", MISSING - 1))));
+    assert!(!note(MISSING + 1) && !tail.covers(&told, &set(&format!("A:{MISSING}"))));
+    assert_eq!(tail.missing(&told, &set("A:1-999")), 1000 - MISSING);
+}
+
 type Model = BTreeSet<(usize, u64)>;
 
 /// Sets of at most three sources and numbers to 24, as a model and as the ranges that built it.
