@@ -122,8 +122,10 @@ impl Session {
         self.begin(&link);
         let awaited = self.reads.causality.awaited();
         let timeout = self.worker.with_settings(|settings| settings.catch_up_timeout);
+        let waits = link.waits_ahead;
         let mut bytes = Scratch::new();
         link.put_with_ahead(bytes.out(), (awaited, timeout), read);
+        debug_assert!(!waits || link.waits_ahead, "what was waited for when it was decided can be waited for still");
         let ok = awaited.answer_of_ok();
         let mut due = u64::MAX;
         if link.waits_ahead {

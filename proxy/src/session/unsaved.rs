@@ -102,6 +102,8 @@ impl Session {
         let ping = statement_of(Command::Ping);
         self.state.observe_ok(server, &mut link.view, &ok, &ping, 0).map_err(|_| Unsaved::Lost)?;
         self.state.assume_told(told, warnings);
+        // The error has counted as a write without a name: what a PING names is not the next statement's.
+        self.state.forget_gtids();
         if self.state.is_free() { Ok(()) } else { Err(Unsaved::Held) }
     }
 }

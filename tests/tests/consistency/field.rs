@@ -71,6 +71,20 @@ impl Field {
         stopped
     }
 
+    /// Waits until the proxy that all tests share takes both replicas for replicas again.
+    pub fn wait_for_replicas(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let topology = self.stage.proxy().admin_json("/topology");
+            let servers = topology["servers"].as_array().expect("servers");
+            if servers.iter().filter(|server| server["role"] == "replica").count() == self.stage.set.replicas.len() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{topology:#}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// How many statements of `kind` the account has run at `server`.
     pub fn counts_of(&self, server: &Server, kind: &str) -> i64 {
         StatementCounts::read(server, &self.options.user).of(kind)

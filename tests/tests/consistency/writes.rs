@@ -89,7 +89,7 @@ on_every_server! {
         for (at, configuration) in ["", "users: [{name: cons_still, pooling: session}]\n"].into_iter().enumerate() {
             let proxy = field.another_proxy(configuration);
             let mut client = proxy.login(&field.options);
-            // A connection to each replica: the read that waits has nothing else to do first.
+            // A connection to the replica where it reads: what waits there has nothing else to do first.
             let reads = |client: &mut Client| (0..4).for_each(|_| drop(client.run("select count(*) from t")));
             reads(&mut client);
             client.run(&format!("insert into t values (5{at}, 0)"));
@@ -104,6 +104,7 @@ on_every_server! {
             assert!(took < Duration::from_secs(8), "{took:?}");
             drop(still);
             stage.set.wait_until_replicated();
+            field.wait_for_replicas();
         }
     }
 
