@@ -22,6 +22,8 @@ mod logs;
 mod memory;
 #[path = "operation/names.rs"]
 mod names;
+#[path = "operation/probes.rs"]
+mod probes;
 #[path = "operation/reload.rs"]
 mod reload;
 #[path = "operation/replication.rs"]

@@ -117,6 +117,11 @@ impl ProbeClient for LoginClient {
             Err(error @ QueryError::Leg(_)) => Err(broken(error)),
         }
     }
+
+    async fn ended(connection: &mut Connection) {
+        // A socket may be marked as readable with nothing there: only a read tells.
+        while connection.transport.readable().await.is_ok() && !connection.is_stale() {}
+    }
 }
 
 fn names(columns: Vec<Column>) -> Vec<String> {

@@ -30,6 +30,9 @@ pub trait ProbeClient: Clone + 'static {
 
     /// Runs one statement; an ERR packet is an answer. The connection is dropped after an error.
     fn query(connection: &mut Self::Connection, sql: &str) -> impl Future<Output = Result<Answer, ProbeError>>;
+
+    /// Waits until the server hangs up, or speaks unasked, while nothing is asked. Cancel safe.
+    fn ended(connection: &mut Self::Connection) -> impl Future<Output = ()>;
 }
 
 /// A server's probes: holds the login between them.
@@ -66,6 +69,14 @@ impl<C: ProbeClient> Probe<C> {
         match tokio::time::timeout(self.timeout, self.ask_twice(server)).await {
             Ok(outcome) => outcome,
             Err(_) => ProbeOutcome::Failed(format!("no answer within {:?}", self.timeout)),
+        }
+    }
+
+    /// Waits for the end of the login that is kept until the next probe: the server has started anew, or is gone. Cancel safe.
+    pub async fn ended(&mut self) {
+        match &mut self.open {
+            Some(open) => C::ended(&mut open.connection).await,
+            None => std::future::pending().await,
         }
     }
 

@@ -114,6 +114,7 @@ async fn ask_for_ever<C: ProbeClient>(
     mut interval: watch::Receiver<Duration>,
     sender: mpsc::UnboundedSender<Probed>,
 ) {
+    let mut is_watched = true;
     loop {
         let started = Instant::now();
         let outcome = probe.ask(&server).await;
@@ -124,8 +125,16 @@ async fn ask_for_ever<C: ProbeClient>(
         loop {
             let due = started + *interval.borrow_and_update();
             tokio::select! {
-                () = tokio::time::sleep_until(due) => break,
+                () = tokio::time::sleep_until(due) => {
+                    is_watched = true;
+                    break;
+                }
                 () = now.notified() => break,
+                // What the server has told counts no more. Once in an interval: it may hang up each time.
+                () = probe.ended(), if is_watched => {
+                    is_watched = false;
+                    break;
+                }
                 changed = interval.changed() => if changed.is_err() { return },
             }
         }

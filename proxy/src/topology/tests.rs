@@ -10,6 +10,7 @@ use rolecall_protocol::{Capabilities, MariadbCapabilities};
 use rolecall_router::topology::{
     Address, Answer, Endpoint, Identity, Role, Rows, Server, ServerId, Settings, Topology,
 };
+use tokio::sync::Notify;
 use tokio::task::LocalSet;
 
 use super::handle::{ServerError, TopologyHandle};
@@ -28,6 +29,8 @@ struct Script {
     down: bool,
     /// Kept logins break once.
     break_kept: bool,
+    /// Logins end as soon as nothing is asked.
+    hangs_up: bool,
     logins: u32,
     questions: u32,
 }
@@ -37,6 +40,7 @@ struct Script {
 struct Scripts {
     servers: Rc<RefCell<HashMap<String, Script>>>,
     no_account: Rc<RefCell<bool>>,
+    hung_up: Rc<Notify>,
 }
 
 struct Login {
@@ -89,6 +93,12 @@ impl ProbeClient for Scripts {
             _ => Vec::new(),
         };
         Ok(Answer::Rows(Rows { columns: Vec::new(), rows }))
+    }
+
+    async fn ended(login: &mut Login) {
+        while !login.scripts.of(&login.name).hangs_up {
+            login.scripts.hung_up.notified().await;
+        }
     }
 }
 
@@ -200,6 +210,27 @@ fn a_kept_login_that_broke_is_replaced_without_a_word() {
         }
         assert_eq!(handle.load().generation, before, "nobody lost traffic");
         assert_eq!(change.of("a").logins, 2, "one new login, kept again");
+    });
+}
+
+#[test]
+fn a_server_that_hangs_up_is_asked_at_once_and_once() {
+    let scripts = Scripts::default();
+    scripts.set("a", |script| script.writable = true);
+    let change = scripts.clone();
+    run(options(&["a", "b"], NEVER), &scripts, |handle| async move {
+        until(&handle, "a is primary", primary_is(Some("a"))).await;
+        until(&handle, "b serves reads", |topology| topology.replicas().any(|server| server.name == "b")).await;
+        // It has started anew, and keeps no login for long.
+        change.set("b", |script| (script.break_kept, script.hangs_up) = (true, true));
+        change.hung_up.notify_waiters();
+        while change.of("b").logins < 2 || change.of("b").break_kept {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!((change.of("a").logins, change.of("b").logins), (1, 2), "the next time is in its turn");
     });
 }
 
