@@ -366,7 +366,7 @@ pub struct RawPool {
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a mapping such as `interval: 1s`")]
 pub struct RawProbe {
-    /// How often each server is asked for its role; after an error it is asked at once.
+    /// How often each server is asked for its role; after an error, or when it hangs up, it is asked at once.
     pub interval: At<Period>,
     /// How long an answer may take.
     pub timeout: At<Period>,

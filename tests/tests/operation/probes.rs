@@ -27,11 +27,11 @@ fn a_server_that_dies_is_noticed_without_a_probe(flavour: Flavour, id: u32) {
 }
 
 #[test]
-fn x1_a_server_that_dies_is_noticed_without_a_probe_mysql() {
+fn a_server_that_dies_is_noticed_without_a_probe_mysql() {
     a_server_that_dies_is_noticed_without_a_probe(Flavour::Mysql, 81);
 }
 
 #[test]
-fn x1_a_server_that_dies_is_noticed_without_a_probe_mariadb() {
+fn a_server_that_dies_is_noticed_without_a_probe_mariadb() {
     a_server_that_dies_is_noticed_without_a_probe(Flavour::mariadb(), 82);
 }

@@ -40,7 +40,9 @@ on_every_server! {
             let mut other = run.another();
             assert_eq!(other.execute(mine.id + 100, &[]).code(), 1243);
             let theirs: Vec<_> = (0..5).map(|_| other.prepare("select 2").id).collect();
-            assert_eq!(run.execute(theirs[4], &[]).code(), 1243);
+            // MariaDB counts on where a thread that it uses again has been: its number may be one's own.
+            let foreign = if theirs[4] == mine.id { theirs[3] } else { theirs[4] };
+            assert_eq!(run.execute(foreign, &[]).code(), 1243);
             assert_eq!(run.execute(mine.id, &[]).count(Part::Row), 1);
         });
     }
