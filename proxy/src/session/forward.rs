@@ -18,7 +18,7 @@ use super::dispatch::Job;
 use super::local_file::send_file;
 use super::patience::Patience;
 use super::relay::{Outcome, Relay, Step};
-use super::waits::{GRACE, Voided};
+use super::waits::Voided;
 use super::{CloseReason, Session, write_to_client};
 use crate::backend::Connection;
 use crate::buffer::{Buffer, Scratch};
@@ -129,7 +129,7 @@ impl Session {
         let ok = awaited.answer_of_ok();
         let mut due = u64::MAX;
         if link.waits_ahead {
-            let limit = u64::try_from((timeout + GRACE).as_nanos()).unwrap_or(u64::MAX);
+            let limit = u64::try_from(self.wait_limit().as_nanos()).unwrap_or(u64::MAX);
             due = monotonic::nanoseconds().saturating_add(limit);
             self.worker.pool.keep_time(&self.sharing.spot);
         }

@@ -19,7 +19,7 @@ use crate::monotonic;
 use crate::topology::ServerError;
 
 /// How much later than asked a server may answer.
-pub(super) const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Why a statement's reply is thrown away with its connection, unread: it went behind something that failed.
 #[derive(Debug)]

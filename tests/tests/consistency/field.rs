@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rolecall_tests::raw::{Client, LoginOptions};
-use rolecall_tests::{Flavour, Proxy, ProxyOptions, Server, Stage, StatementCounts};
+use rolecall_tests::{Flavour, Proxy, ProxyOptions, Server, Stage, StatementCounts, wait_until};
 
 /// One test at a time: what one holds back, all see.
 pub struct Field {
@@ -73,16 +73,11 @@ impl Field {
 
     /// Waits until the proxy that all tests share takes both replicas for replicas again.
     pub fn wait_for_replicas(&self) {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
+        wait_until("the replicas are back", || {
             let topology = self.stage.proxy().admin_json("/topology");
             let servers = topology["servers"].as_array().expect("servers");
-            if servers.iter().filter(|server| server["role"] == "replica").count() == self.stage.set.replicas.len() {
-                return;
-            }
-            assert!(Instant::now() < deadline, "{topology:#}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+            servers.iter().filter(|server| server["role"] == "replica").count() == self.stage.set.replicas.len()
+        });
     }
 
     /// How many statements of `kind` the account has run at `server`.

@@ -97,6 +97,25 @@ defects! {
         stage.set.primary.run("drop database trap_c12_way_b");
     }
 
+    /// A variable that needs a right stays set when the right is gone, and what needs none is served.
+    #[ignore = "defect: a connection that is not given the variable serves nothing"]
+    fn c22_a_right_that_is_gone_breaks_no_session(stage) {
+        let narrow = Narrow::new(stage);
+        let (grant, revoke) = if stage.flavour().is_mariadb() { ("grant binlog admin on *.* to trap_c22_gone@'%'", "revoke binlog admin on *.* from trap_c22_gone@'%'") } else { ("grant session_variables_admin on *.* to trap_c22_gone@'%'", "revoke session_variables_admin on *.* from trap_c22_gone@'%'") };
+        narrow.trial("trap_c22_gone").setup(&["create table t (a int)", "insert into t values (1)", grant]).run(|run: &mut Run| {
+            let mut rival = narrow.rival(run);
+            let mut client = run.another();
+            rival.after(&mut client, "set session binlog_row_image = 'minimal'");
+            rival.after(&mut client, "select a from t");
+            run.stage().set.primary.run(revoke);
+            run.stage().set.wait_until_replicated();
+            for sql in ["select a from t", "insert into t values (2)", "begin", "select a from t", "commit"] {
+                let reply = rival.after(&mut client, sql);
+                run.note(format!("{sql}: {} {:?}", reply.code(), reply.rows()));
+            }
+        });
+    }
+
     /// The limit in docs/pooling.md: rights to a variable that is set are asked for at each hand-over. Nothing runs without the
     /// variable, and all goes on when the right is back.
     fn c22_without_the_right_to_its_variable_nothing_of_a_session_runs(stage) {
