@@ -106,8 +106,8 @@ impl Transcript {
         }
     }
 
-    /// Numbers prepared statements in their order, here and in errors that name one: MariaDB counts their ids for the
-    /// whole server, MySQL counts those that failed too.
+    /// Numbers prepared statements in their order, here and in errors that name one: MariaDB counts on in a
+    /// thread that it uses for another connection, MySQL counts those that failed too.
     pub(crate) fn number_statements(&mut self) {
         let mut ids: Vec<u32> = Vec::new();
         for event in &mut self.events {
